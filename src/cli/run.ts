@@ -1,0 +1,48 @@
+import { Command, CommanderError } from 'commander';
+import pkg from '../../package.json' with { type: 'json' };
+import { explain } from './explain.ts';
+
+/** 1: it could not be done. 2: the command line was wrong. */
+export const EXIT = { ok: 0, error: 1, usage: 2 } as const;
+
+/** What a command module exports: it adds itself to the program. Loaded only when its name is typed. */
+const COMMANDS = {
+  serve: { summary: 'run the registry', load: () => import('./serve.ts') },
+  gc: { summary: 'remove what nothing names any more, also while berth serve runs', load: () => import('./gc.ts') },
+  why: { summary: 'say what keeps a digest', load: () => import('./why.ts') },
+  verify: { summary: 're-hash everything that is stored', load: () => import('./verify.ts') },
+  tag: { summary: 'list tags, show their history, undo a change', load: () => import('./tag.ts') },
+} as const;
+
+/** Runs one command line. Returns the exit code; prints errors as one line on standard error, never a stack. */
+export async function run(args: string[]): Promise<number> {
+  const name = args.find((arg) => !arg.startsWith('-'));
+  // Workers are started often and by the supervisor alone: no command-line parser for them.
+  if (name === 'worker' && process.env.BERTH_WORKER !== undefined) {
+    const { runWorker } = await import('../workers/worker.ts');
+    await runWorker(JSON.parse(process.env.BERTH_WORKER));
+    return EXIT.ok;
+  }
+  const program = new Command('berth')
+    .description('A self-hosted container registry that also ships what it stores.')
+    .version(pkg.version)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  let code: number = EXIT.ok;
+  const finish = (result: number) => {
+    code = result;
+  };
+  for (const [command, { summary, load }] of Object.entries(COMMANDS)) {
+    if (command === name) (await load()).register(program, finish);
+    else program.command(command).summary(summary).description(summary).allowUnknownOption().allowExcessArguments();
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { message, usage } = explain(error);
+    process.stderr.write(`berth: ${message}\n`);
+    return usage ? EXIT.usage : EXIT.error;
+  }
+}

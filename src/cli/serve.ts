@@ -1,0 +1,44 @@
+import { networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { SETTINGS, type SettingName, type Settings } from '../config/settings.ts';
+import { Supervisor } from '../workers/supervisor.ts';
+import { addSettings, settingsOf } from './usage.ts';
+
+export function register(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('serve')
+    .summary('run the registry')
+    .description('Run the registry. SIGTERM lets running transfers finish, then ends.');
+  addSettings(command, Object.keys(SETTINGS) as SettingName[]).action(async () => finish(await serve(settingsOf(command))));
+}
+
+async function serve(settings: Settings): Promise<number> {
+  const supervisor = await Supervisor.start({ ...settings, data: resolve(settings.data) });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void supervisor.stop());
+  process.stdout.write(banner(supervisor.settings));
+  return supervisor.ended;
+}
+
+function banner(settings: Settings): string {
+  const { port, host, data, anonymous } = settings;
+  const local = host === '::' || host === '0.0.0.0' || host.startsWith('127.') ? 'localhost' : host;
+  const address = settings.publicUrl ?? `http://${local}:${port}`;
+  const registry = new URL(address).host;
+  const push = `  docker tag ubuntu ${registry}/ubuntu\n  docker push ${registry}/ubuntu\n`;
+  const others = settings.publicUrl === undefined && local === 'localhost' ? elsewhere(port) : '';
+  const closed = 'Nobody may push or pull yet: start with --anonymous push (a closed network) or --anonymous pull.\n';
+  return `Berth serves ${address} with ${settings.workers} worker(s)
+Data: ${data}${settings.database === undefined ? '' : ' (blobs), PostgreSQL (everything else)'}
+
+${anonymous === 'none' ? closed : anonymous === 'push' ? `A first push to try:\n${push}` : `Everyone may pull, nobody may push: --anonymous push opens that.\n`}${others}`;
+}
+
+/** Over plain HTTP from another machine Docker wants to be told. */
+function elsewhere(port: number): string {
+  const address = Object.values(networkInterfaces())
+    .flat()
+    .find((found) => found !== undefined && found.family === 'IPv4' && !found.internal)?.address;
+  if (address === undefined) return '';
+  return `\nFrom another machine over plain HTTP, Docker needs this in /etc/docker/daemon.json (then restart it):\n  { "insecure-registries": ["${address}:${port}"] }\n`;
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { loadSettings } from '../config/load.ts';
+import { flagOf, SETTINGS, type SettingName, type Settings, variableOf } from '../config/settings.ts';
+
+/** An argument that can't be used; the message says which and why. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Adds the settings' flags to a command, with their variables in the help. */
+export function addSettings(command: Command, names: readonly SettingName[]): Command {
+  for (const name of names) {
+    const { value, help, default: initial } = SETTINGS[name];
+    const shown = typeof initial === 'string' || (name === 'port' && initial) ? `; default: ${initial}` : '';
+    command.option(`${flagOf(name)} <${value}>`, `${help}${shown} [${variableOf(name)}]`);
+  }
+  return command.option('--config <FILE>', 'YAML file with the same keys in camelCase [BERTH_CONFIG]');
+}
+
+/** The settings of a command line made by `addSettings`. @throws ConfigError */
+export function settingsOf(command: Command): Settings {
+  const options = command.opts<Record<string, string | undefined>>();
+  const { config, ...flags } = options;
+  const known = Object.fromEntries(Object.entries(flags).filter(([name]) => Object.hasOwn(SETTINGS, name)));
+  return loadSettings(known, process.env, config ?? process.env.BERTH_CONFIG);
+}
+
+export type OutputFormat = 'text' | 'json';
+
+/** @throws UsageError */
+export function outputFormat(value: string): OutputFormat {
+  if (value === 'text' || value === 'json') return value;
+  throw new UsageError(`--output: ${JSON.stringify(value)} is not one of text, json`);
+}

@@ -1,0 +1,49 @@
+import type { Compilable, Kysely, Transaction } from 'kysely';
+import type { Schema } from './schema.ts';
+
+export type DatabaseKind = 'sqlite' | 'postgres';
+
+/** What the domain folders get: one typed query text that runs on SQLite and on PostgreSQL. */
+export interface Database {
+  readonly kind: DatabaseKind;
+
+  /** For reads. Each query sees what was committed before it began, by any process. */
+  readonly read: Kysely<Schema>;
+
+  /**
+   * Runs `work` in a write transaction. On return what it wrote is durable: a power cut loses nothing. On SQLite
+   * there is one writer at a time over all processes, so `work` awaits nothing but its own queries. `work` may run
+   * more than once (PostgreSQL deadlock), so it changes nothing outside the transaction.
+   */
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+
+  /**
+   * The same, without waiting for the disk: a crash of the process loses nothing, a power cut may lose the last
+   * moments. For what nobody was told is durable: upload sessions, protection times, leases.
+   */
+  relaxedTransaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+
+  /** A query of the pull path, compiled once; call the result with the values in the query's order. */
+  prepare<Row>(query: Compilable<Row>): PreparedRead<Row>;
+
+  /**
+   * A number that differs when any process has committed since it was last read; undefined when the database has no
+   * cheap one, and then nothing that may change can be cached.
+   */
+  version(): number | undefined;
+
+  close(): Promise<void>;
+}
+
+/** The first row, or undefined. */
+export type PreparedRead<Row> = (...values: (string | number)[]) => Row | undefined | Promise<Row | undefined>;
+
+/** The database has no space left. Nothing committed is affected. */
+export class DatabaseFullError extends Error {
+  override readonly name = 'DatabaseFullError';
+}
+
+/** The database does not answer, or can't be written. Says nothing about what is in it. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = 'DatabaseUnavailableError';
+}

@@ -1,0 +1,45 @@
+import { type Kysely, sql } from 'kysely';
+import type { Database, DatabaseKind } from './database.ts';
+import * as registry from './migrations/0001-registry.ts';
+
+type Migration = { up: (db: Kysely<unknown>, kind: DatabaseKind) => Promise<void> };
+
+/** In order; a number that has landed never changes. */
+const MIGRATIONS: readonly Migration[] = [registry];
+
+/** The schema that this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** The data was written by a newer Berth. */
+export class NewerSchemaError extends Error {
+  override readonly name = 'NewerSchemaError';
+}
+
+/** Any key will do, as long as every Berth takes the same. */
+const ADVISORY_LOCK = 0x6265727468;
+
+/**
+ * Brings the database to `SCHEMA_VERSION`, in one transaction: all of it or nothing. Several processes may start
+ * at once: one migrates, the others wait and find it done.
+ *
+ * @returns the version found before
+ * @throws NewerSchemaError when the database is from a newer Berth; nothing is changed
+ */
+export async function migrate(database: Database): Promise<number> {
+  return database.transaction(async (tx) => {
+    if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${ADVISORY_LOCK})`.execute(tx);
+    await sql`create table if not exists schema_version (version integer not null)`.execute(tx);
+    const { rows } = await sql<{ version: number }>`select version from schema_version`.execute(tx);
+    const found = rows[0]?.version ?? 0;
+    if (found > SCHEMA_VERSION) {
+      throw new NewerSchemaError(
+        `the data was written by a newer Berth (schema ${found}; this one knows ${SCHEMA_VERSION}); start that version, or restore a backup from before the upgrade`,
+      );
+    }
+    if (found === SCHEMA_VERSION) return found;
+    for (const migration of MIGRATIONS.slice(found)) await migration.up(tx as unknown as Kysely<unknown>, database.kind);
+    if (rows.length === 0) await sql`insert into schema_version (version) values (${SCHEMA_VERSION})`.execute(tx);
+    else await sql`update schema_version set version = ${SCHEMA_VERSION}`.execute(tx);
+    return found;
+  });
+}

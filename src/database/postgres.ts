@@ -1,0 +1,92 @@
+import { type Compilable, Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import pg from 'pg';
+import { type Database, DatabaseFullError, DatabaseUnavailableError, type PreparedRead } from './database.ts';
+import type { Schema } from './schema.ts';
+
+const INT8 = 20;
+/** deadlock_detected, serialization_failure: the work is run again. */
+const RETRY = new Set(['40P01', '40001']);
+const RETRIES = 8;
+
+/** PostgreSQL 13 or newer, through a pool. Transactions are READ COMMITTED; what needs more takes row locks. */
+export class PostgresDatabase implements Database {
+  readonly kind = 'postgres';
+  readonly read: Kysely<Schema>;
+  readonly #pool: pg.Pool;
+  #prepared = 0;
+
+  /** @param url `postgres://user:password@host:port/database` */
+  constructor(url: string, options: { connections?: number; onError?: (error: Error) => void } = {}) {
+    const types = new pg.TypeOverrides();
+    // Every bigint of the schema is a time in ms, a size or an id: all below 2^53.
+    types.setTypeParser(INT8, Number);
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: options.connections ?? 10,
+      connectionTimeoutMillis: 10_000,
+      types,
+    });
+    this.#pool.on('error', options.onError ?? (() => {}));
+    this.read = new Kysely({ dialect: new PostgresDialect({ pool: this.#pool }) });
+  }
+
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
+    return this.#transact(work);
+  }
+
+  relaxedTransaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
+    return this.#transact(async (tx) => {
+      await sql`set local synchronous_commit = off`.execute(tx);
+      return work(tx);
+    });
+  }
+
+  prepare<Row>(query: Compilable<Row>): PreparedRead<Row> {
+    const { sql: text } = query.compile();
+    const name = `berth_${this.#prepared++}`;
+    return async (...values) => {
+      try {
+        const { rows } = await this.#pool.query({ name, text, values });
+        return rows[0] as Row | undefined;
+      } catch (error) {
+        throw postgresError(error);
+      }
+    };
+  }
+
+  version(): undefined {
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.read.destroy();
+  }
+
+  async #transact<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.read.transaction().setIsolationLevel('read committed').execute(work);
+      } catch (error) {
+        if (attempt >= RETRIES || !RETRY.has(postgresCode(error))) throw postgresError(error);
+        await Bun.sleep(Math.random() * 10 * attempt);
+      }
+    }
+  }
+}
+
+function postgresCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** Class 08 connection, 53 resources, 57 operator intervention, 58 system error; the rest are Node's socket errors. */
+const UNAVAILABLE = /^(08|53|57|58|25006|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT)/;
+
+function postgresError(error: unknown): unknown {
+  const code = postgresCode(error);
+  if (code === '53100') return new DatabaseFullError('no space left for the database', { cause: error });
+  const text = error instanceof Error ? error.message : '';
+  if (UNAVAILABLE.test(code) || /timeout exceeded when trying to connect|Connection terminated/.test(text)) {
+    return new DatabaseUnavailableError(`the database does not answer (${code || text})`, { cause: error });
+  }
+  return error;
+}

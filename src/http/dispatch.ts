@@ -1,0 +1,131 @@
+import type { Context, Hono } from 'hono';
+import type { Logger } from 'pino';
+import type { Access, Authorize, Verdict } from '../accounts/authorize.ts';
+import { OciError } from '../oci/errors.ts';
+import { parseRepositoryName, type RepositoryName } from '../oci/names.ts';
+import { failureOf } from './failure.ts';
+import type { Instruments } from './instruments.ts';
+import type { PublicAddress } from './public-address.ts';
+import { type BerthRequest, type Connection, HttpRequest } from './request.ts';
+import { byPath, type Route } from './route.ts';
+
+export interface Environment {
+  authorize: Authorize;
+  address: PublicAddress;
+  connection: Connection;
+  instruments: Instruments;
+  log: Logger;
+  newRequestId: () => string;
+}
+
+/** How one protocol of ours answers: /v2/ with the distribution protocol's bodies, /api/ with problem details. */
+export interface Protocol<Handler> {
+  routes: readonly Route<Handler>[];
+  run(handler: Handler, request: BerthRequest): Promise<Response>;
+  renderError(error: OciError, request: BerthRequest): Response;
+  /** The answer to a caller that must log in. */
+  challenge(request: BerthRequest, access: Access, repository: RepositoryName | undefined): Response;
+}
+
+/** Puts a route table on the router: for each request an id, the access check, the handler, the log line, the metrics. */
+export function mount<Handler>(app: Hono, environment: Environment, protocol: Protocol<Handler>): void {
+  for (const [path, methods] of byPath(protocol.routes)) {
+    const named = path.includes(':name');
+    app.all(path, (context) =>
+      answer(environment, protocol, context, path, async (request) => {
+        const route = methods.get(request.raw.method);
+        if (route === undefined) return methodNotAllowed(protocol, request, [...methods.keys()]);
+        const repository = named ? parseRepositoryName(request.param('name')) : undefined;
+        const verdict = environment.authorize(request.identity, route.access, repository);
+        if (verdict !== 'allowed') return refuse(protocol, verdict, request, route.access, repository);
+        return protocol.run(route.handler, request);
+      }),
+    );
+  }
+}
+
+/** For paths below a protocol's root that no route has. */
+export function mountNotFound<Handler>(
+  app: Hono,
+  environment: Environment,
+  protocol: Protocol<Handler>,
+  path: string,
+): void {
+  app.all(path, (context) =>
+    answer(environment, protocol, context, path, async () => {
+      throw new OciError('NOT_FOUND', `path: nothing is served at ${context.req.path.slice(0, 300)}`);
+    }),
+  );
+}
+
+async function answer<Handler>(
+  environment: Environment,
+  protocol: Protocol<Handler>,
+  context: Context,
+  route: string,
+  work: (request: BerthRequest) => Promise<Response>,
+): Promise<Response> {
+  const started = performance.now();
+  const id = environment.newRequestId();
+  const request = new HttpRequest(id, context.req.raw, environment, (name) => context.req.param(name));
+  let response: Response;
+  let problem: { told: OciError; cause: unknown } | undefined;
+  try {
+    response = await work(request);
+  } catch (error) {
+    problem = failureOf(error, context.req.raw.signal.aborted);
+    response = protocol.renderError(problem.told, request);
+  }
+  response.headers.set('X-Request-Id', id);
+  const seconds = (performance.now() - started) / 1000;
+  environment.instruments.observe(route, context.req.raw.method, response.status, seconds);
+  logRequest(environment.log, request, response.status, seconds, problem);
+  return response;
+}
+
+function refuse<Handler>(
+  protocol: Protocol<Handler>,
+  verdict: Exclude<Verdict, 'allowed'>,
+  request: BerthRequest,
+  access: Access,
+  repository: RepositoryName | undefined,
+): Response {
+  if (verdict === 'unauthenticated') return protocol.challenge(request, access, repository);
+  throw new OciError('DENIED', `you may not ${access} ${repository ?? 'here'}`);
+}
+
+function methodNotAllowed<Handler>(protocol: Protocol<Handler>, request: BerthRequest, methods: string[]): Response {
+  const error = new OciError('UNSUPPORTED', `method: ${request.raw.method} is not one of ${methods.join(', ')} here`);
+  const response = protocol.renderError(error, request);
+  response.headers.set('Allow', methods.join(', '));
+  return response;
+}
+
+/** Pulls and expected misses are debug; what changes something is info; what is our fault is a warning or an error. */
+function logRequest(
+  log: Logger,
+  request: BerthRequest,
+  status: number,
+  seconds: number,
+  problem: { told: OciError; cause: unknown } | undefined,
+): void {
+  const { method } = request.raw;
+  const read = method === 'GET' || method === 'HEAD';
+  const level = status === 500 ? 'error' : status > 500 ? 'warn' : read || status === 401 || status === 404 ? 'debug' : 'info';
+  if (!log.isLevelEnabled(level)) return;
+  const url = new URL(request.raw.url);
+  log[level](
+    {
+      requestId: request.id,
+      method,
+      path: url.pathname.slice(0, 600),
+      status,
+      ms: Math.round(seconds * 10_000) / 10,
+      client: request.source,
+      agent: request.header('user-agent')?.slice(0, 200),
+      ...(problem === undefined ? {} : { code: problem.told.code, reason: problem.told.message }),
+      ...(problem?.cause === undefined ? {} : { err: problem.cause }),
+    },
+    'request',
+  );
+}

@@ -1,0 +1,57 @@
+import { OciError } from '../oci/errors.ts';
+import { problemProtocol } from './api/problem.ts';
+import type { Environment, Protocol } from './dispatch.ts';
+import type { BerthRequest } from './request.ts';
+import type { Route } from './route.ts';
+
+export interface OperationsSources {
+  /** Throws when the part does not answer. */
+  checks: Record<string, () => Promise<void>>;
+  /** False from SIGTERM on, so that a load balancer looks elsewhere while transfers end. */
+  accepting: () => boolean;
+  /** The exposition of all workers, in Prometheus' text format. */
+  metrics: () => Promise<{ contentType: string; text: string }>;
+}
+
+type OperationsHandler = (sources: OperationsSources, request: BerthRequest) => Promise<Response>;
+
+const CHECK_WITHIN_MS = 5_000;
+
+/** What an operator's tools ask, and the token endpoint that the challenge names. */
+const ROUTES: readonly Route<OperationsHandler>[] = [
+  { method: 'GET', path: '/livez', access: 'none', handler: async () => Response.json({ status: 'ok' }) },
+  { method: 'GET', path: '/readyz', access: 'none', handler: ready },
+  { method: 'GET', path: '/metrics', access: 'none', handler: metrics },
+  { method: 'GET', path: '/auth/token', access: 'none', handler: token },
+  { method: 'POST', path: '/auth/token', access: 'none', handler: token },
+];
+
+export function operationsProtocol(environment: Environment, sources: OperationsSources): Protocol<OperationsHandler> {
+  return problemProtocol(environment, ROUTES, (handler, request) => handler(sources, request));
+}
+
+async function ready({ checks, accepting }: OperationsSources): Promise<Response> {
+  if (!accepting()) return Response.json({ status: 'stopping' }, { status: 503 });
+  const results: Record<string, string> = {};
+  for (const [name, check] of Object.entries(checks)) {
+    const late = Bun.sleep(CHECK_WITHIN_MS).then(() => Promise.reject(new Error('no answer in time')));
+    results[name] = await Promise.race([check(), late]).then(
+      () => 'ok',
+      (error: unknown) => (error instanceof Error ? error.message : 'failed'),
+    );
+  }
+  const ok = Object.values(results).every((result) => result === 'ok');
+  return Response.json({ status: ok ? 'ok' : 'failing', checks: results }, { status: ok ? 200 : 503 });
+}
+
+async function metrics({ metrics: read }: OperationsSources): Promise<Response> {
+  const { contentType, text } = await read();
+  return new Response(text, { headers: { 'Content-Type': contentType } });
+}
+
+async function token(): Promise<Response> {
+  throw new OciError(
+    'UNAUTHORIZED',
+    'this registry has no accounts; its operator can open it with --anonymous pull or --anonymous push',
+  );
+}

@@ -1,0 +1,70 @@
+import { BlockList, isIP } from 'node:net';
+
+/** The proxies that are believed by default: this machine and private networks. */
+export const PRIVATE_NETWORKS = ['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
+
+/** Checked configuration value. @throws RangeError naming the entry that is no network */
+export function networks(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.trim().split('/');
+    const family = isIP(address);
+    const bits = prefix === undefined ? (family === 6 ? 128 : 32) : Number(prefix);
+    if (family === 0 || !/^\d{0,3}$/.test(prefix ?? '') || bits > (family === 6 ? 128 : 32)) {
+      throw new RangeError(`${JSON.stringify(entry)} is not an address or a network such as 10.0.0.0/8`);
+    }
+    list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list;
+}
+
+/**
+ * How clients see this registry. `Location` headers need none of it, they are relative; the challenge's realm must be
+ * absolute. A proxy's `X-Forwarded-*` headers count only when the connection comes from a trusted one.
+ */
+export class PublicAddress {
+  readonly #fixed: URL | undefined;
+  readonly #trusted: BlockList;
+
+  /** @param options.publicUrl overrides what requests say, e.g. `https://registry.example.com` */
+  constructor(options: { publicUrl?: string | undefined; trustedProxies: BlockList }) {
+    this.#fixed = options.publicUrl === undefined ? undefined : new URL(options.publicUrl);
+    this.#trusted = options.trustedProxies;
+  }
+
+  /** `https://registry.example.com`: scheme and host as the client wrote them, no path. */
+  base(request: Request, peer: string | undefined): string {
+    if (this.#fixed !== undefined) return this.#fixed.origin;
+    const trusted = this.#trusts(peer);
+    const scheme = (trusted && first(request.headers.get('x-forwarded-proto'))) || new URL(request.url).protocol.slice(0, -1);
+    const host = (trusted && first(request.headers.get('x-forwarded-host'))) || request.headers.get('host') || '';
+    return `${/^https?$/.test(scheme) ? scheme : 'http'}://${/^[a-zA-Z0-9.:[\]_-]+$/.test(host) ? host : 'localhost'}`;
+  }
+
+  /** The client's address: the last one of `X-Forwarded-For` that is no trusted proxy, else the peer. */
+  client(request: Request, peer: string | undefined): string {
+    if (!this.#trusts(peer)) return plain(peer);
+    const forwarded = request.headers.get('x-forwarded-for')?.split(',') ?? [];
+    for (const hop of forwarded.reverse()) {
+      const address = hop.trim();
+      if (isIP(address) === 0) break;
+      if (!this.#trusts(address)) return plain(address);
+    }
+    return plain(peer);
+  }
+
+  #trusts(address: string | undefined): boolean {
+    const text = plain(address);
+    const family = isIP(text);
+    return family !== 0 && this.#trusted.check(text, family === 6 ? 'ipv6' : 'ipv4');
+  }
+}
+
+function first(header: string | null): string | undefined {
+  return header?.split(',')[0]?.trim();
+}
+
+/** IPv4 in its own notation, also when it came in through an IPv6 socket. */
+function plain(address: string | undefined): string {
+  return address?.startsWith('::ffff:') ? address.slice(7) : (address ?? '');
+}

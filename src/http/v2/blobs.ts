@@ -1,0 +1,100 @@
+import { parseDigest } from '../../oci/digest.ts';
+import { parseRepositoryName, type RepositoryName } from '../../oci/names.ts';
+import { parseContentRange, parseRange } from '../../oci/ranges.ts';
+import { deleteBlob, mountBlob, readBlob, repositoriesWithBlob, statBlob } from '../../registry/blobs.ts';
+import type { RegistryContext } from '../../registry/context.ts';
+import { appendUpload, cancelUpload, completeUpload, startUpload, type UploadChunk, uploadStatus } from '../../registry/uploads.ts';
+import { type BerthRequest, contentLength } from '../request.ts';
+import type { Outcome } from './outcome.ts';
+import { matchesEntity } from './preconditions.ts';
+
+/** Repositories looked at for a mount that does not say where from. */
+const MOUNT_CANDIDATES = 50;
+
+export async function pullBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  const name = parseRepositoryName(request.param('name'));
+  const digest = parseDigest(request.param('digest'));
+  const blob = await readBlob(registry, name, digest);
+  if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
+  return { kind: 'blob', digest, blob, range: parseRange(request.header('range'), blob.size) };
+}
+
+export async function headBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  const name = parseRepositoryName(request.param('name'));
+  const digest = parseDigest(request.param('digest'));
+  return { kind: 'blob-size', digest, size: await statBlob(registry, name, digest) };
+}
+
+export async function removeBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  await deleteBlob(registry, parseRepositoryName(request.param('name')), parseDigest(request.param('digest')));
+  return { kind: 'deleted' };
+}
+
+/** POST of an upload: a mount when it can be, a whole blob when the digest is there, else a session. */
+export async function beginUpload(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  const name = parseRepositoryName(request.param('name'));
+  const mount = request.query('mount');
+  if (mount !== undefined) {
+    const digest = parseDigest(mount, 'mount');
+    for (const from of await mountSources(registry, request)) {
+      if (await mountBlob(registry, name, digest, from)) return { kind: 'blob-put', name, digest };
+    }
+  }
+  const whole = request.query('digest');
+  const digest = whole === undefined ? undefined : parseDigest(whole);
+  const upload = await startUpload(registry, name);
+  if (digest === undefined || mount !== undefined) return { kind: 'upload-accepted', name, upload };
+  try {
+    await completeUpload(registry, name, upload.id, digest, chunkOf(request));
+  } catch (error) {
+    // The client never learns this upload's address, so nobody could go on with it.
+    await cancelUpload(registry, name, upload.id).catch(() => {});
+    throw error;
+  }
+  return { kind: 'blob-put', name, digest };
+}
+
+export async function showUpload(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  const name = parseRepositoryName(request.param('name'));
+  return { kind: 'upload-status', name, upload: await uploadStatus(registry, name, request.param('upload')) };
+}
+
+export async function pushChunk(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  const name = parseRepositoryName(request.param('name'));
+  return {
+    kind: 'upload-accepted',
+    name,
+    upload: await appendUpload(registry, name, request.param('upload'), chunkOf(request)),
+  };
+}
+
+export async function finishUpload(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  const name = parseRepositoryName(request.param('name'));
+  const digest = parseDigest(request.query('digest') ?? '');
+  await completeUpload(registry, name, request.param('upload'), digest, chunkOf(request));
+  return { kind: 'blob-put', name, digest };
+}
+
+export async function stopUpload(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+  await cancelUpload(registry, parseRepositoryName(request.param('name')), request.param('upload'));
+  return { kind: 'upload-cancelled' };
+}
+
+/** Only from where the caller may read: else a mount would show what is in a private repository. */
+async function mountSources(registry: RegistryContext, request: BerthRequest): Promise<RepositoryName[]> {
+  const from = request.query('from');
+  const candidates =
+    from === undefined
+      ? await repositoriesWithBlob(registry, parseDigest(request.query('mount') ?? ''), MOUNT_CANDIDATES)
+      : [parseRepositoryName(from)];
+  return candidates.filter((name) => request.may('read', name));
+}
+
+function chunkOf(request: BerthRequest): UploadChunk {
+  return {
+    body: request.raw.body,
+    length: contentLength(request),
+    range: parseContentRange(request.header('content-range')),
+    signal: request.raw.signal,
+  };
+}

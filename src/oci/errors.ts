@@ -1,0 +1,57 @@
+/**
+ * The error table of the distribution protocol: OCI Distribution 1.1 "Error Codes" (code-1 to code-14), the codes
+ * that Docker Registry v2 adds, and one of Berth's own (PRECONDITION_FAILED, for compare-and-swap on tags).
+ *
+ * `status` is the HTTP status that the renderer of /v2/ uses; `message` is the text a client shows.
+ * docs/reference/errors.md repeats this table, and a test holds the two together.
+ */
+export const ERRORS = {
+  BLOB_UNKNOWN: { status: 404, message: 'blob unknown to registry', source: 'OCI code-1' },
+  BLOB_UPLOAD_INVALID: { status: 400, message: 'blob upload invalid', source: 'OCI code-2' },
+  BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to registry', source: 'OCI code-3' },
+  DIGEST_INVALID: { status: 400, message: 'provided digest did not match uploaded content', source: 'OCI code-4' },
+  MANIFEST_BLOB_UNKNOWN: {
+    status: 404,
+    message: 'manifest references a manifest or blob unknown to registry',
+    source: 'OCI code-5',
+  },
+  MANIFEST_INVALID: { status: 400, message: 'manifest invalid', source: 'OCI code-6' },
+  MANIFEST_UNKNOWN: { status: 404, message: 'manifest unknown to registry', source: 'OCI code-7' },
+  NAME_INVALID: { status: 400, message: 'invalid repository name', source: 'OCI code-8' },
+  NAME_UNKNOWN: { status: 404, message: 'repository name not known to registry', source: 'OCI code-9' },
+  SIZE_INVALID: { status: 400, message: 'provided length did not match content length', source: 'OCI code-10' },
+  UNAUTHORIZED: { status: 401, message: 'authentication required', source: 'OCI code-11' },
+  DENIED: { status: 403, message: 'requested access to the resource is denied', source: 'OCI code-12' },
+  UNSUPPORTED: { status: 405, message: 'the operation is unsupported', source: 'OCI code-13' },
+  TOOMANYREQUESTS: { status: 429, message: 'too many requests', source: 'OCI code-14' },
+  TAG_INVALID: { status: 400, message: 'manifest tag did not match the allowed form', source: 'Docker Registry v2' },
+  RANGE_INVALID: { status: 416, message: 'invalid content range', source: 'Docker Registry v2' },
+  PAGINATION_NUMBER_INVALID: {
+    status: 400,
+    message: 'invalid number of results requested',
+    source: 'Docker Registry v2',
+  },
+  MANIFEST_TOO_LARGE: { status: 413, message: 'manifest is larger than 4 MiB', source: 'Berth' },
+  PRECONDITION_FAILED: { status: 412, message: 'the tag is not what the request expected', source: 'Berth' },
+  BODY_INVALID: { status: 400, message: 'the request body is not what this route takes', source: 'Berth' },
+  NOT_FOUND: { status: 404, message: 'no such resource', source: 'Berth' },
+  STORAGE_FULL: { status: 507, message: 'the registry has no space left', source: 'Berth' },
+  UNAVAILABLE: { status: 503, message: 'the registry cannot answer now; try again', source: 'Docker Registry v2' },
+  UNKNOWN: { status: 500, message: 'unknown error', source: 'Docker Registry v2' },
+} as const satisfies Record<string, { status: number; message: string; source: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A failure that has a row in the table. `reason` says which field and value, and what to do; it is shown to the client. */
+export class OciError extends Error {
+  override readonly name = 'OciError';
+  readonly code: ErrorCode;
+  /** Goes into the error body's `detail`; JSON values only. */
+  readonly detail: Record<string, unknown>;
+
+  constructor(code: ErrorCode, reason: string, detail: Record<string, unknown> = {}, options?: ErrorOptions) {
+    super(reason, options);
+    this.code = code;
+    this.detail = detail;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Database } from '../database/database.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import type { PullReader } from './pull-reader.ts';
+import type { UploadHashes } from './upload-hashes.ts';
+
+/** Moments of a push at which a test may pull the plug; see `tests/crash`. */
+export type RegistryStep =
+  | 'upload-started'
+  | 'upload-appended'
+  | 'blob-claimed'
+  | 'blob-committed'
+  | 'blob-linked'
+  | 'manifest-written'
+  | 'manifest-committed'
+  | 'blob-condemned'
+  | 'blob-removed';
+
+/** All durations in ms. */
+export interface RegistryPolicy {
+  /** How long what was just uploaded, mounted, pushed by digest or asked for is kept without anything naming it. */
+  graceMs: number;
+  /** How long a tag's former manifests are kept. */
+  tagHistoryMs: number;
+  /** How long an upload may lie without a byte. */
+  uploadExpiryMs: number;
+}
+
+/** What the registry needs from outside; made by `server.ts`, or by a test. */
+export interface RegistryContext {
+  database: Database;
+  store: BlobStore;
+  pull: PullReader;
+  hashes: UploadHashes;
+  policy: RegistryPolicy;
+  /** ms since 1970 */
+  now: () => number;
+  newId: () => string;
+  /** Names this process among those that share the database; part of an upload's holder. */
+  process: string;
+  onStep: (step: RegistryStep) => void;
+  /** Bytes of a chunk that were taken, for the metrics. */
+  onReceived: (bytes: number) => void;
+  /** Who uses a manifest outside the registry (deployments): a line each, for messages. Empty when nobody does. */
+  usersOf: (digest: Digest) => Promise<string[]>;
+  /** Every digest for which `usersOf` is not empty. */
+  digestsInUse: () => Promise<ReadonlySet<Digest>>;
+}
+
+/** Who does something, for the histories. */
+export interface Actor {
+  name: string;
+  /** The client's address. */
+  source: string;
+}

@@ -1,0 +1,44 @@
+import type { Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/names.ts';
+import type { RegistryContext } from './context.ts';
+import { findRepository } from './repositories.ts';
+
+/** A descriptor of OCI Image 1.1, as the referrers list has it. */
+export interface Referrer {
+  mediaType: string;
+  digest: Digest;
+  size: number;
+  artifactType?: string;
+  annotations?: Record<string, string>;
+}
+
+/**
+ * One page of the manifests whose subject is `subject`, by digest (end-12). Empty for a subject or repository that is not there.
+ */
+export async function listReferrers(
+  context: RegistryContext,
+  name: RepositoryName,
+  subject: Digest,
+  page: { artifactType?: string | undefined; last?: string | undefined; limit: number },
+): Promise<{ referrers: Referrer[]; more: boolean }> {
+  const repository = await findRepository(context, name);
+  if (repository === undefined) return { referrers: [], more: false };
+  let query = context.database.read
+    .selectFrom('manifests')
+    .select(['media_type', 'digest', 'size', 'artifact_type', 'annotations'])
+    .where('repository_id', '=', repository.id)
+    .where('subject', '=', subject)
+    .where('digest', '>', (page.last ?? '') as Digest)
+    .orderBy('digest')
+    .limit(page.limit + 1);
+  if (page.artifactType !== undefined) query = query.where('artifact_type', '=', page.artifactType);
+  const rows = await query.execute();
+  const referrers = rows.slice(0, page.limit).map((row) => ({
+    mediaType: row.media_type,
+    digest: row.digest,
+    size: row.size,
+    ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
+    ...(row.annotations === null ? {} : { annotations: JSON.parse(row.annotations) as Record<string, string> }),
+  }));
+  return { referrers, more: rows.length > page.limit };
+}

@@ -1,0 +1,121 @@
+import { OciError } from '../oci/errors.ts';
+import type { RegistryContext } from './context.ts';
+
+const HOLD_MS = 10_000;
+const HEARTBEAT_MS = 500;
+const WAIT_MS = HOLD_MS + 2_000;
+
+/**
+ * Runs `work` as the only writer of an upload, over all processes.
+ *
+ * A client whose connection broke comes back while the server may still wait for the first request's bytes. So a new
+ * request asks the holder to yield: the holder sees that within `HEARTBEAT_MS`, aborts `signal` and lets go. A holder whose
+ * process died stops renewing and is passed over after `HOLD_MS`.
+ *
+ * @throws OciError BLOB_UPLOAD_UNKNOWN when there is no such upload in the repository; UNAVAILABLE when the holder keeps it
+ */
+export async function holdUpload<T>(
+  context: RegistryContext,
+  upload: { id: string; repositoryId: number },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const holder = `${context.process}:${context.newId()}`;
+  await acquire(context, upload, holder);
+  const yielding = new AbortController();
+  const heartbeat = setInterval(() => {
+    renew(context, upload.id, holder).then(
+      (keep) => {
+        if (!keep) yielding.abort(new OciError('UNAVAILABLE', 'another request took this upload over'));
+      },
+      (error) => yielding.abort(error),
+    );
+  }, HEARTBEAT_MS);
+  try {
+    return await work(yielding.signal);
+  } finally {
+    clearInterval(heartbeat);
+    await release(context, upload.id, holder);
+  }
+}
+
+/** Lets go of whatever a process held: called for a worker that is known to have ended. */
+export async function releaseHoldsOf(context: RegistryContext, process: string): Promise<void> {
+  await context.database.relaxedTransaction((tx) =>
+    tx
+      .updateTable('uploads')
+      .set({ holder: null, holder_until: 0 })
+      .where('holder', 'like', `${process}:%`)
+      .execute(),
+  );
+}
+
+async function acquire(
+  context: RegistryContext,
+  upload: { id: string; repositoryId: number },
+  holder: string,
+): Promise<void> {
+  const deadline = context.now() + WAIT_MS;
+  for (;;) {
+    const now = context.now();
+    const outcome = await context.database.relaxedTransaction(async (tx) => {
+      const taken = await tx
+        .updateTable('uploads')
+        .set({ holder, holder_until: now + HOLD_MS, asked_to_yield: 0, touched_at: now })
+        .where('id', '=', upload.id)
+        .where('repository_id', '=', upload.repositoryId)
+        .where((where) => where.or([where('holder', 'is', null), where('holder_until', '<', now)]))
+        .executeTakeFirst();
+      if (taken.numUpdatedRows > 0n) return 'taken';
+      const asked = await tx
+        .updateTable('uploads')
+        .set({ asked_to_yield: 1 })
+        .where('id', '=', upload.id)
+        .where('repository_id', '=', upload.repositoryId)
+        .executeTakeFirst();
+      return asked.numUpdatedRows > 0n ? 'busy' : 'missing';
+    });
+    if (outcome === 'taken') return;
+    if (outcome === 'missing') throw unknownUpload(upload.id);
+    if (now > deadline) {
+      throw new OciError('UNAVAILABLE', 'upload: another request is writing to it; try again', { upload: upload.id });
+    }
+    await Bun.sleep(40);
+  }
+}
+
+async function renew(context: RegistryContext, id: string, holder: string): Promise<boolean> {
+  const row = await context.database.read
+    .selectFrom('uploads')
+    .select(['holder', 'holder_until', 'asked_to_yield'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (row?.holder !== holder || row.asked_to_yield !== 0) return false;
+  const now = context.now();
+  if (row.holder_until - now > HOLD_MS / 2) return true;
+  const renewed = await context.database.relaxedTransaction((tx) =>
+    tx
+      .updateTable('uploads')
+      .set({ holder_until: now + HOLD_MS, touched_at: now })
+      .where('id', '=', id)
+      .where('holder', '=', holder)
+      .executeTakeFirst(),
+  );
+  return renewed.numUpdatedRows > 0n;
+}
+
+async function release(context: RegistryContext, id: string, holder: string): Promise<void> {
+  await context.database.relaxedTransaction((tx) =>
+    tx
+      .updateTable('uploads')
+      .set({ holder: null, holder_until: 0, touched_at: context.now() })
+      .where('id', '=', id)
+      .where('holder', '=', holder)
+      .execute(),
+  );
+}
+
+export function unknownUpload(id: string): OciError {
+  return new OciError('BLOB_UPLOAD_UNKNOWN', 'upload: no such upload in this repository; it may have been completed, cancelled or expired', {
+    upload: id.slice(0, 100),
+  });
+}

@@ -1,0 +1,250 @@
+import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from '../oci/digest.ts';
+import { OciError } from '../oci/errors.ts';
+import type { RepositoryName } from '../oci/names.ts';
+import type { ByteRange } from '../oci/ranges.ts';
+import { claimBlob } from './blob-claims.ts';
+import { linkBlob } from './blobs.ts';
+import type { RegistryContext } from './context.ts';
+import { ensureRepository, findRepository } from './repositories.ts';
+import type { RunningHash } from './upload-hashes.ts';
+import { holdUpload, unknownUpload } from './upload-holder.ts';
+
+export interface Upload {
+  id: string;
+  /** Bytes received so far. */
+  size: number;
+}
+
+/** The bytes of a request that go into an upload. */
+export interface UploadChunk {
+  body: ReadableStream<Uint8Array> | null;
+  /** From `Content-Range`: where the client believes the chunk belongs. */
+  range?: ByteRange | undefined;
+  /** From `Content-Length`. */
+  length?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** OCI Distribution 1.1 "Pushing blobs", end-4a. */
+export async function startUpload(context: RegistryContext, name: RepositoryName): Promise<Upload> {
+  const id = context.newId();
+  const now = context.now();
+  await context.database.relaxedTransaction(async (tx) => {
+    const repository = await ensureRepository(tx, name, now);
+    await tx
+      .insertInto('uploads')
+      .values({
+        id,
+        repository_id: repository.id,
+        started_at: now,
+        touched_at: now,
+        holder: null,
+        holder_until: 0,
+        asked_to_yield: 0,
+      })
+      .execute();
+  });
+  context.onStep('upload-started');
+  return { id, size: 0 };
+}
+
+/**
+ * What an upload holds, for a client that wants to go on (end-13).
+ *
+ * @throws OciError BLOB_UPLOAD_UNKNOWN
+ */
+export async function uploadStatus(context: RegistryContext, name: RepositoryName, id: string): Promise<Upload> {
+  await findUpload(context, name, id);
+  return { id, size: (await context.store.uploadSize(id)) ?? 0 };
+}
+
+/**
+ * Appends a chunk (end-5). When the connection breaks, what had arrived stays, and the client can go on from there.
+ *
+ * @throws OciError BLOB_UPLOAD_UNKNOWN; RANGE_INVALID when the chunk does not begin where the upload ends; SIZE_INVALID when
+ *   `Content-Range` and the body disagree
+ */
+export async function appendUpload(
+  context: RegistryContext,
+  name: RepositoryName,
+  id: string,
+  chunk: UploadChunk,
+): Promise<Upload> {
+  const upload = await findUpload(context, name, id);
+  return holdUpload(context, upload, async (signal) => {
+    const hash = await append(context, id, chunk, signal);
+    if (hash.running !== undefined) context.hashes.put(id, hash.running);
+    context.onStep('upload-appended');
+    return { id, size: hash.size };
+  });
+}
+
+/**
+ * Appends the last chunk, if there is one, verifies the whole and makes it a blob of the repository (end-6, end-4b). On return
+ * it is durable. When the digest does not match, the upload is as it was before this request.
+ *
+ * @throws OciError as `appendUpload`, and DIGEST_INVALID
+ */
+export async function completeUpload(
+  context: RegistryContext,
+  name: RepositoryName,
+  id: string,
+  digest: Digest,
+  chunk: UploadChunk,
+): Promise<void> {
+  const upload = await findUpload(context, name, id);
+  await holdUpload(context, upload, async (signal) => {
+    const before = (await context.store.uploadSize(id)) ?? 0;
+    const { size, running } = await append(context, id, chunk, signal, digestAlgorithm(digest));
+    const found = await hashOf(context, id, digestAlgorithm(digest), running);
+    if (found !== digest) {
+      await truncate(context, id, before);
+      throw new OciError('DIGEST_INVALID', `digest: the ${size} bytes uploaded are ${found}, not ${digest}`, { digest, uploaded: found });
+    }
+    await claimBlob(context, digest, size);
+    await context.store.commitUpload(id, digest);
+    context.onStep('blob-committed');
+    await context.database.transaction(async (tx) => {
+      await tx.deleteFrom('uploads').where('id', '=', id).execute();
+      await linkBlob(context, tx, upload.repositoryId, digest, size);
+    });
+    context.onStep('blob-linked');
+  });
+}
+
+/** Ends an upload without a blob (Docker Registry v2 "Canceling an Upload"). @throws OciError BLOB_UPLOAD_UNKNOWN */
+export async function cancelUpload(context: RegistryContext, name: RepositoryName, id: string): Promise<void> {
+  const upload = await findUpload(context, name, id);
+  await holdUpload(context, upload, async () => {
+    context.hashes.forget(id);
+    await context.store.discardUpload(id);
+    await context.database.relaxedTransaction((tx) => tx.deleteFrom('uploads').where('id', '=', id).execute());
+  });
+}
+
+async function findUpload(
+  context: RegistryContext,
+  name: RepositoryName,
+  id: string,
+): Promise<{ id: string; repositoryId: number }> {
+  const repository = await findRepository(context, name);
+  if (repository === undefined) throw unknownUpload(id);
+  const row = await context.database.read
+    .selectFrom('uploads')
+    .select('id')
+    .where('id', '=', id)
+    .where('repository_id', '=', repository.id)
+    .executeTakeFirst();
+  if (row === undefined) throw unknownUpload(id);
+  return { id, repositoryId: repository.id };
+}
+
+/** Streams the body to the store, hashing on the way. `running` is undefined when the hash must be rebuilt. */
+async function append(
+  context: RegistryContext,
+  id: string,
+  chunk: UploadChunk,
+  yielding: AbortSignal,
+  algorithm: DigestAlgorithm = 'sha256',
+): Promise<{ size: number; running: RunningHash | undefined }> {
+  const start = (await context.store.uploadSize(id)) ?? 0;
+  checkRange(chunk, start);
+  let running = context.hashes.take(id, start);
+  if (running !== undefined && running.algorithm !== algorithm) {
+    running = start === 0 ? { hasher: new Bun.CryptoHasher(algorithm), algorithm, offset: 0 } : undefined;
+  }
+  if (chunk.body === null || chunk.length === 0) {
+    if (start === 0) await (await context.store.openUpload(id, 0)).close();
+    return { size: start, running };
+  }
+  const limit = chunk.range === undefined ? Number.POSITIVE_INFINITY : chunk.range.end - chunk.range.start + 1;
+  const signal = chunk.signal === undefined ? yielding : AbortSignal.any([yielding, chunk.signal]);
+  const writer = await context.store.openUpload(id, start);
+  let size = start;
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for await (const bytes of abortable(chunk.body, signal)) {
+      if (size - start + bytes.byteLength > limit) break;
+      // The disk takes one piece while the next is read and hashed.
+      await writing;
+      writing = writer.write(bytes);
+      writing.catch(() => {});
+      running?.hasher.update(bytes);
+      size += bytes.byteLength;
+      if (running !== undefined) running.offset = size;
+    }
+    await writing;
+  } catch (error) {
+    // What arrived before the connection broke stays, so its hash is worth keeping, unless a write failed.
+    const written = await writing.then(
+      () => true,
+      () => false,
+    );
+    if (written && running !== undefined) context.hashes.put(id, running);
+    throw error;
+  } finally {
+    await writing.catch(() => {});
+    context.onReceived(size - start);
+    await writer.close();
+  }
+  if (size - start !== limit && limit !== Number.POSITIVE_INFINITY) {
+    await truncate(context, id, start);
+    throw new OciError('SIZE_INVALID', `content-range: covers ${limit} bytes, the body has another number`, { range: chunk.range });
+  }
+  return { size, running };
+}
+
+/** OCI Distribution 1.1 "Pushing a blob in chunks": a chunk out of order gets 416. */
+function checkRange(chunk: UploadChunk, start: number): void {
+  if (chunk.range === undefined) return;
+  if (chunk.range.start !== start) {
+    throw new OciError('RANGE_INVALID', `content-range: begins at ${chunk.range.start}, but the upload has ${start} bytes`, {
+      expected: start,
+      received: chunk.range.start,
+    });
+  }
+  const covered = chunk.range.end - chunk.range.start + 1;
+  if (chunk.length !== undefined && chunk.length !== covered) {
+    throw new OciError('SIZE_INVALID', `content-length: ${chunk.length} bytes, but content-range covers ${covered}`, {
+      contentLength: chunk.length,
+      contentRange: covered,
+    });
+  }
+}
+
+/** The body's pieces; when `signal` fires, no further one is waited for and its reason is thrown. */
+async function* abortable(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const reader = body.getReader();
+  const cancel = () => void reader.cancel(signal.reason).catch(() => {});
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    cancel();
+  }
+}
+
+async function hashOf(
+  context: RegistryContext,
+  id: string,
+  algorithm: DigestAlgorithm,
+  running: RunningHash | undefined,
+): Promise<Digest> {
+  if (running?.algorithm === algorithm) return parseDigest(`${algorithm}:${running.hasher.digest('hex')}`);
+  const hasher = new Bun.CryptoHasher(algorithm);
+  const bytes = await context.store.readUpload(id);
+  if (bytes !== undefined) for await (const piece of bytes) hasher.update(piece);
+  return parseDigest(`${algorithm}:${hasher.digest('hex')}`);
+}
+
+async function truncate(context: RegistryContext, id: string, size: number): Promise<void> {
+  context.hashes.forget(id);
+  await (await context.store.openUpload(id, size)).close();
+}

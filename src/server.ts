@@ -1,0 +1,139 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Hono } from 'hono';
+import pino, { type Logger } from 'pino';
+import { authorizeAnonymous } from './accounts/authorize.ts';
+import type { Settings } from './config/settings.ts';
+import type { Database } from './database/database.ts';
+import { migrate } from './database/migrate.ts';
+import { PostgresDatabase } from './database/postgres.ts';
+import { SqliteDatabase } from './database/sqlite.ts';
+import { createApp } from './http/app.ts';
+import type { Environment } from './http/dispatch.ts';
+import { Instruments } from './http/instruments.ts';
+import type { OperationsSources } from './http/operations.ts';
+import { networks, PublicAddress } from './http/public-address.ts';
+import type { Connection } from './http/request.ts';
+import { digestOf } from './oci/digest.ts';
+import type { RegistryContext, RegistryStep } from './registry/context.ts';
+import { PullReader } from './registry/pull-reader.ts';
+import { UploadHashes } from './registry/upload-hashes.ts';
+import { StoreUnavailableError } from './storage/blob-store.ts';
+import { FilesystemBlobStore, type StoreStep } from './storage/filesystem/filesystem-blob-store.ts';
+
+/** Where the data is and how it is kept. */
+export type DataSettings = Pick<Settings, 'data' | 'database' | 'gcGrace' | 'tagHistoryWindow' | 'uploadExpiry'>;
+
+export interface OpenRegistry {
+  registry: RegistryContext;
+  store: FilesystemBlobStore;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the data directory's registry: the one place that names the drivers.
+ *
+ * @param processName unique among the processes that share the data
+ * @throws DatabaseUnavailableError, StoreUnavailableError
+ */
+export function openRegistry(
+  settings: DataSettings,
+  processName: string,
+  hooks: { onStep?: (step: RegistryStep | StoreStep) => void; onReceived?: (bytes: number) => void } = {},
+): OpenRegistry {
+  const database = openDatabase(settings);
+  const onStep = hooks.onStep ?? (() => {});
+  const store = new FilesystemBlobStore({ root: settings.data, onStep });
+  const registry: RegistryContext = {
+    database,
+    store,
+    pull: new PullReader(database),
+    hashes: new UploadHashes(),
+    policy: {
+      graceMs: settings.gcGrace,
+      tagHistoryMs: settings.tagHistoryWindow,
+      uploadExpiryMs: settings.uploadExpiry,
+    },
+    now: Date.now,
+    newId: () => Bun.randomUUIDv7(),
+    process: processName,
+    onStep,
+    onReceived: hooks.onReceived ?? (() => {}),
+    usersOf: async () => [],
+    digestsInUse: async () => new Set(),
+  };
+  return { registry, store, close: () => database.close() };
+}
+
+/**
+ * Makes a data directory usable by this version: folders, schema. Idempotent; safe beside other starters.
+ *
+ * @throws NewerSchemaError, DatabaseUnavailableError, StoreUnavailableError with what the operator must mend
+ */
+export async function prepareData(settings: DataSettings): Promise<void> {
+  try {
+    mkdirSync(settings.data, { recursive: true });
+  } catch (error) {
+    throw new StoreUnavailableError(`cannot make ${settings.data}: ${error instanceof Error ? error.message : ''}`, { cause: error });
+  }
+  await new FilesystemBlobStore({ root: settings.data }).prepare();
+  const database = openDatabase(settings);
+  try {
+    await migrate(database);
+  } finally {
+    await database.close();
+  }
+}
+
+function openDatabase(settings: DataSettings): Database {
+  return settings.database === undefined
+    ? new SqliteDatabase(join(settings.data, 'berth.db'))
+    : new PostgresDatabase(settings.database);
+}
+
+/** The HTTP side of one worker. */
+export function createServer(options: {
+  settings: Settings;
+  registry: RegistryContext;
+  instruments: Instruments;
+  log: Logger;
+  connection: Connection;
+  newRequestId: () => string;
+  accepting: () => boolean;
+  metrics: OperationsSources['metrics'];
+}): Hono {
+  const { settings, registry } = options;
+  const environment: Environment = {
+    authorize: authorizeAnonymous(settings.anonymous),
+    address: new PublicAddress({ publicUrl: settings.publicUrl, trustedProxies: networks(settings.trustedProxies) }),
+    connection: options.connection,
+    instruments: options.instruments,
+    log: options.log,
+    newRequestId: options.newRequestId,
+  };
+  return createApp(registry, environment, {
+    accepting: options.accepting,
+    metrics: options.metrics,
+    checks: {
+      database: () => readDatabase(registry.database),
+      storage: async () => {
+        await registry.store.stat(EMPTY);
+      },
+    },
+  });
+}
+
+const EMPTY = digestOf(new Uint8Array());
+
+/** @throws DatabaseUnavailableError */
+export async function readDatabase(database: Database): Promise<void> {
+  await database.read.selectFrom('leases').select('name').limit(1).execute();
+}
+
+/** JSON lines on standard error. */
+export function createLog(level: Settings['logLevel'], bindings: Record<string, unknown> = {}): Logger {
+  return pino(
+    { level, base: bindings, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    pino.destination({ dest: 2, sync: false }),
+  );
+}

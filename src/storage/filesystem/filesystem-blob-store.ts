@@ -1,0 +1,166 @@
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DIGEST_ALGORITHMS, type Digest } from '../../oci/digest.ts';
+import type { BlobStore, StoredBlob, StoredBlobInfo, StoredUploadInfo, UploadWriter } from '../blob-store.ts';
+import { isMissing, storing } from './errors.ts';
+import { FileUploadWriter } from './file-upload-writer.ts';
+import { digestOfFile, layout } from './layout.ts';
+
+/** The moments of a commit at which a test may pull the plug; see `tests/crash`. */
+export type StoreStep = 'upload-synced' | 'upload-renamed' | 'directory-synced';
+
+export interface FilesystemOptions {
+  /** The data directory; `layout.ts` says what comes below it. */
+  root: string;
+  /** Called at each step of a commit; fault injection alone. */
+  onStep?: (step: StoreStep) => void;
+}
+
+/** Blobs as files. Durable as `commitUpload` says on any filesystem whose fsync is honest. */
+export class FilesystemBlobStore implements BlobStore {
+  readonly #paths: ReturnType<typeof layout>;
+  readonly #onStep: (step: StoreStep) => void;
+
+  constructor(options: FilesystemOptions) {
+    this.#paths = layout(options.root);
+    this.#onStep = options.onStep ?? (() => {});
+  }
+
+  /** Makes the folders of the layout. Idempotent; run once before the first use of a data directory. */
+  async prepare(): Promise<void> {
+    await storing(async () => {
+      await mkdir(this.#paths.uploads, { recursive: true });
+      for (const algorithm of DIGEST_ALGORITHMS) {
+        const folder = join(this.#paths.blobs, algorithm);
+        await mkdir(folder, { recursive: true });
+        if ((await readdir(folder)).length >= 256) continue;
+        for (let i = 0; i < 256; i++) await mkdir(join(folder, i.toString(16).padStart(2, '0')), { recursive: true });
+        await syncDirectory(folder);
+      }
+    });
+  }
+
+  async stat(digest: Digest): Promise<number | undefined> {
+    return storing(async () => (await statOrNothing(this.#paths.blob(digest)))?.size);
+  }
+
+  async read(digest: Digest): Promise<StoredBlob | undefined> {
+    const path = this.#paths.blob(digest);
+    const found = await storing(() => statOrNothing(path));
+    if (found === undefined) return undefined;
+    return { kind: 'bytes', bytes: Bun.file(path, { type: 'application/octet-stream' }), size: found.size };
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await storing(() => unlinkOrNothing(this.#paths.blob(digest)));
+  }
+
+  async *list(): AsyncIterable<StoredBlobInfo> {
+    for (const algorithm of DIGEST_ALGORITHMS) {
+      const folder = join(this.#paths.blobs, algorithm);
+      for (const prefix of await entries(folder)) {
+        for (const file of await entries(join(folder, prefix))) {
+          const digest = digestOfFile(algorithm, file);
+          if (digest === undefined) continue;
+          const found = await storing(() => statOrNothing(this.#paths.blob(digest)));
+          if (found !== undefined) yield { digest, size: found.size, modifiedAt: found.mtimeMs };
+        }
+      }
+    }
+  }
+
+  async openUpload(id: string, offset: number): Promise<UploadWriter> {
+    return storing(async () => {
+      const path = this.#paths.upload(id);
+      const handle = await open(path, offset === 0 ? constants.O_RDWR | constants.O_CREAT : 'r+');
+      try {
+        const { size } = await handle.stat();
+        if (size < offset) throw new RangeError(`upload ${id} holds ${size} bytes, not ${offset}`);
+        if (size > offset) await handle.truncate(offset);
+        return new FileUploadWriter(handle, offset);
+      } catch (error) {
+        await handle.close().catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  async uploadSize(id: string): Promise<number | undefined> {
+    return storing(async () => (await statOrNothing(this.#paths.upload(id)))?.size);
+  }
+
+  async readUpload(id: string): Promise<ReadableStream<Uint8Array> | undefined> {
+    const path = this.#paths.upload(id);
+    if ((await storing(() => statOrNothing(path))) === undefined) return undefined;
+    return Bun.file(path).stream();
+  }
+
+  async commitUpload(id: string, digest: Digest): Promise<void> {
+    await storing(async () => {
+      const from = this.#paths.upload(id);
+      await syncFile(from);
+      this.#onStep('upload-synced');
+      await rename(from, this.#paths.blob(digest));
+      this.#onStep('upload-renamed');
+      await syncDirectory(this.#paths.blobDirectory(digest));
+      this.#onStep('directory-synced');
+    });
+  }
+
+  async discardUpload(id: string): Promise<void> {
+    await storing(() => rm(this.#paths.upload(id), { force: true }));
+  }
+
+  async *listUploads(): AsyncIterable<StoredUploadInfo> {
+    for (const id of await entries(this.#paths.uploads)) {
+      const found = await storing(() => statOrNothing(join(this.#paths.uploads, id)));
+      if (found?.isFile()) yield { id, modifiedAt: found.mtimeMs };
+    }
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  await withHandle(await open(path, 'r+'), (handle) => handle.sync());
+}
+
+/** A rename is durable only when the directory that holds the new name is. */
+async function syncDirectory(path: string): Promise<void> {
+  await withHandle(await open(path, 'r'), (handle) => handle.sync());
+}
+
+async function withHandle(handle: FileHandle, use: (handle: FileHandle) => Promise<void>): Promise<void> {
+  try {
+    await use(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function entries(folder: string): Promise<string[]> {
+  return storing(async () => {
+    try {
+      return await readdir(folder);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  });
+}
+
+async function statOrNothing(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function unlinkOrNothing(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}

@@ -1,0 +1,42 @@
+import { Database as BunSqlite } from 'bun:sqlite';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Another `berth serve` uses the data directory. */
+export class DataInUseError extends Error {
+  override readonly name = 'DataInUseError';
+}
+
+/**
+ * Holds `serve.lock` for one supervisor. The lock is SQLite's own on that file: the operating system drops it with
+ * the process, however it ends, so no stale lock is ever left.
+ *
+ * @param owner what to tell a second starter, e.g. `pid 17, http://localhost:5000`
+ * @throws DataInUseError
+ */
+export function lockData(data: string, owner: string): () => void {
+  const path = join(data, 'serve.lock');
+  const ownerPath = join(data, 'serve.owner');
+  const lock = new BunSqlite(path, { create: true, readwrite: true });
+  try {
+    lock.run('PRAGMA busy_timeout = 1500');
+    lock.run('PRAGMA journal_mode = DELETE');
+    lock.run('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY')) {
+      throw new DataInUseError(`${data} is in use by another berth serve (${ownerOf(ownerPath)}); stop it, or give another --data`);
+    }
+    throw error;
+  }
+  writeFileSync(ownerPath, owner);
+  return () => lock.close();
+}
+
+function ownerOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,16 @@
+import type { MetricObjectWithValues, MetricValue } from 'prom-client';
+
+/** What supervisor and workers tell each other, over the channel that Bun makes between a process and its child. */
+export type FromWorker =
+  | { kind: 'ready'; url: string }
+  | { kind: 'failed'; reason: string }
+  | { kind: 'metrics-wanted'; request: number }
+  | { kind: 'metrics'; request: string; metrics: WorkerMetrics };
+
+export type FromSupervisor =
+  | { kind: 'stop' }
+  | { kind: 'report-metrics'; request: string }
+  | { kind: 'all-metrics'; request: number; metrics: WorkerMetrics[] };
+
+/** prom-client's metrics as JSON, as its `AggregatorRegistry` takes them. */
+export type WorkerMetrics = MetricObjectWithValues<MetricValue<string>>[];

@@ -1,0 +1,117 @@
+import { AggregatorRegistry } from 'prom-client';
+import type { Settings } from '../config/settings.ts';
+import { Instruments } from '../http/instruments.ts';
+import { createLog, createServer, openRegistry, readDatabase } from '../server.ts';
+import { failpoint } from './failpoint.ts';
+import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
+
+/** What the supervisor gives a worker, as JSON in BERTH_WORKER. */
+export interface WorkerOrder {
+  /** 1, 2, … */
+  number: number;
+  /** Unique for each process that was ever started; begins an upload's holder. */
+  name: string;
+  settings: Settings;
+}
+
+const METRICS_WITHIN_MS = 3_000;
+
+/** Serves until the supervisor says stop, or is gone. */
+export async function runWorker(order: WorkerOrder): Promise<void> {
+  const { settings } = order;
+  const log = createLog(settings.logLevel, { worker: order.number });
+  let requests = 0;
+  let accepting = true;
+  const waiting = new Map<number, (metrics: WorkerMetrics[]) => void>();
+  let instruments: Instruments | undefined;
+  const { registry, close } = openRegistry(settings, order.name, {
+    onStep: failpoint(process.env.BERTH_FAILPOINT),
+    onReceived: (bytes) => instruments?.blobBytes('received', bytes),
+  });
+  const measured = new Instruments({
+    pending: () => server.pendingRequests,
+    uploads: async () => {
+      const count = registry.database.read.selectFrom('uploads').select((select) => select.fn.countAll<number>().as('n'));
+      return Number((await count.executeTakeFirst())?.n ?? 0);
+    },
+    databaseSeconds: async () => {
+      const started = performance.now();
+      await readDatabase(registry.database);
+      return (performance.now() - started) / 1000;
+    },
+  });
+  instruments = measured;
+
+  const app = createServer({
+    settings,
+    registry,
+    instruments: measured,
+    log,
+    newRequestId: () => `${order.name}-${(requests++).toString(36)}`,
+    accepting: () => accepting,
+    connection: { address: (request) => server.requestIP(request)?.address },
+    metrics: async () => {
+      const metrics = await collect();
+      const contentType = measured.registry.contentType;
+      return { contentType, text: await AggregatorRegistry.aggregate(metrics).metrics() };
+    },
+  });
+  const server = Bun.serve({
+    hostname: settings.host,
+    port: settings.port,
+    reusePort: true,
+    idleTimeout: 240,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    development: false,
+    fetch: (request) => app.fetch(request),
+    error: (error) => {
+      log.error({ err: error }, 'a response failed');
+      return new Response('internal error\n', { status: 500 });
+    },
+  });
+
+  async function collect(): Promise<WorkerMetrics[]> {
+    const request = requests++;
+    const all = new Promise<WorkerMetrics[]>((resolve) => waiting.set(request, resolve));
+    tell({ kind: 'metrics-wanted', request });
+    const own = measured.registry.getMetricsAsJSON().then((metrics) => [metrics]);
+    const metrics = await Promise.race([all, Bun.sleep(METRICS_WITHIN_MS).then(() => own)]);
+    waiting.delete(request);
+    return metrics;
+  }
+
+  async function stop(): Promise<void> {
+    if (!accepting) return;
+    accepting = false;
+    const late = setTimeout(() => {
+      log.warn({ requests: server.pendingRequests }, 'transfers were cut off at the shutdown timeout');
+      void server.stop(true);
+    }, settings.shutdownTimeout);
+    await server.stop(false);
+    while (server.pendingRequests > 0) await Bun.sleep(20);
+    clearTimeout(late);
+    await server.stop(true);
+    await close();
+    log.flush();
+    process.exit(0);
+  }
+
+  process.on('message', (message: FromSupervisor) => {
+    if (message.kind === 'stop') void stop();
+    else if (message.kind === 'all-metrics') waiting.get(message.request)?.(message.metrics);
+    else {
+      void measured.registry
+        .getMetricsAsJSON()
+        .then((metrics) => tell({ kind: 'metrics', request: message.request, metrics }));
+    }
+  });
+  // A supervisor that was killed can't say stop: its end closes the channel.
+  process.on('disconnect', () => process.exit(1));
+  // A terminal sends these to the whole group; the supervisor passes on what is meant for workers.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  tell({ kind: 'ready', url: server.url.href });
+}
+
+export function tell(message: FromWorker): void {
+  process.send?.(message);
+}
