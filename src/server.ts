@@ -10,7 +10,7 @@ import { PostgresDatabase } from './database/postgres.ts';
 import { SqliteDatabase } from './database/sqlite.ts';
 import { createApp } from './http/app.ts';
 import type { Environment } from './http/dispatch.ts';
-import { Instruments } from './http/instruments.ts';
+import type { Instruments } from './http/instruments.ts';
 import type { OperationsSources } from './http/operations.ts';
 import { networks, PublicAddress } from './http/public-address.ts';
 import type { Connection } from './http/request.ts';
@@ -74,7 +74,9 @@ export async function prepareData(settings: DataSettings): Promise<void> {
   try {
     mkdirSync(settings.data, { recursive: true });
   } catch (error) {
-    throw new StoreUnavailableError(`cannot make ${settings.data}: ${error instanceof Error ? error.message : ''}`, { cause: error });
+    throw new StoreUnavailableError(`cannot make ${settings.data}: ${error instanceof Error ? error.message : ''}`, {
+      cause: error,
+    });
   }
   await new FilesystemBlobStore({ root: settings.data }).prepare();
   const database = openDatabase(settings);
@@ -133,7 +135,12 @@ export async function readDatabase(database: Database): Promise<void> {
 /** JSON lines on standard error. */
 export function createLog(level: Settings['logLevel'], bindings: Record<string, unknown> = {}): Logger {
   return pino(
-    { level, base: bindings, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level,
+      base: bindings,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     pino.destination({ dest: 2, sync: false }),
   );
 }

@@ -3,6 +3,7 @@ import { ConfigError } from '../config/load.ts';
 import { DatabaseFullError, DatabaseUnavailableError } from '../database/database.ts';
 import { NewerSchemaError } from '../database/migrate.ts';
 import { OciError } from '../oci/errors.ts';
+import { GarbageBusyError } from '../registry/garbage/lease.ts';
 import { StoreFullError, StoreUnavailableError } from '../storage/blob-store.ts';
 import { DataInUseError } from '../workers/data-lock.ts';
 import { PortInUseError } from '../workers/port.ts';
@@ -15,6 +16,7 @@ const EXPLAINED = [
   DataInUseError,
   PortInUseError,
   OciError,
+  GarbageBusyError,
 ] as const;
 
 /** The line for the person at the terminal. An error that nobody foresaw is named as such. */

@@ -10,7 +10,9 @@ export function register(program: Command, finish: (code: number) => void): void
     .command('serve')
     .summary('run the registry')
     .description('Run the registry. SIGTERM lets running transfers finish, then ends.');
-  addSettings(command, Object.keys(SETTINGS) as SettingName[]).action(async () => finish(await serve(settingsOf(command))));
+  addSettings(command, Object.keys(SETTINGS) as SettingName[]).action(async () =>
+    finish(await serve(settingsOf(command))),
+  );
 }
 
 async function serve(settings: Settings): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ManagementClient } from '../client/management.ts';
-import { OciError } from '../oci/errors.ts';
 import { parseDigest } from '../oci/digest.ts';
+import { OciError } from '../oci/errors.ts';
 import { parseRepositoryName, parseTag } from '../oci/names.ts';
 import { outputFormat, UsageError } from './usage.ts';
 
@@ -13,7 +13,10 @@ interface TagOptions {
 }
 
 export function register(program: Command, finish: (code: number) => void): void {
-  const tag = program.command('tag').summary('list tags, show their history, undo a change').description('Tags and their history.');
+  const tag = program
+    .command('tag')
+    .summary('list tags, show their history, undo a change')
+    .description('Tags and their history.');
   const add = (usage: string, description: string) =>
     tag
       .command(usage)
@@ -21,10 +24,12 @@ export function register(program: Command, finish: (code: number) => void): void
       .option('--server <URL>', 'the registry [BERTH_SERVER]', process.env.BERTH_SERVER ?? 'http://localhost:5000')
       .option('--output <FORMAT>', 'text or json', 'text');
 
-  add('list <REPOSITORY>', 'every tag, its digest and when it was set').action(async (repository: string, options: TagOptions) => {
-    await list(named(repository).name, options);
-    finish(0);
-  });
+  add('list <REPOSITORY>', 'every tag, its digest and when it was set').action(
+    async (repository: string, options: TagOptions) => {
+      await list(named(repository).name, options);
+      finish(0);
+    },
+  );
   add('history <REPOSITORY:TAG>', 'what the tag pointed at, newest first, and who changed it')
     .option('--limit <N>', 'at most so many entries', '50')
     .action(async (repository: string, options: TagOptions) => {
@@ -37,12 +42,13 @@ export function register(program: Command, finish: (code: number) => void): void
       await rollback(withTag(repository), options);
       finish(0);
     });
-  add('immutable <REPOSITORY> [PATTERN...]', 'show the patterns of tags that never move, or set them; "" for none').action(
-    async (repository: string, patterns: string[], options: TagOptions) => {
-      await immutable(named(repository).name, patterns, options);
-      finish(0);
-    },
-  );
+  add(
+    'immutable <REPOSITORY> [PATTERN...]',
+    'show the patterns of tags that never move, or set them; "" for none',
+  ).action(async (repository: string, patterns: string[], options: TagOptions) => {
+    await immutable(named(repository).name, patterns, options);
+    finish(0);
+  });
 }
 
 async function list(repository: string, options: TagOptions): Promise<void> {
@@ -57,7 +63,8 @@ async function list(repository: string, options: TagOptions): Promise<void> {
 
 async function history({ name, tag }: { name: string; tag: string }, options: TagOptions): Promise<void> {
   const json = outputFormat(options.output) === 'json';
-  if (!/^[1-9]\d{0,6}$/.test(options.limit ?? '')) throw new UsageError(`--limit: ${options.limit} is not a number above 0`);
+  if (!/^[1-9]\d{0,6}$/.test(options.limit ?? ''))
+    throw new UsageError(`--limit: ${options.limit} is not a number above 0`);
   const entries = [];
   for await (const entry of new ManagementClient(options.server).history(name, tag, Number(options.limit))) {
     if (json) entries.push(entry);

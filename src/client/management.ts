@@ -110,10 +110,15 @@ export class ManagementClient {
     }
     if (!response.ok) {
       const known = problem.safeParse(value);
-      throw new ApiError(known.success ? known.data.detail : `the server answered ${response.status}`, response.status, known.success ? known.data.code : 'UNKNOWN');
+      throw new ApiError(
+        known.success ? known.data.detail : `the server answered ${response.status}`,
+        response.status,
+        known.success ? known.data.code : 'UNKNOWN',
+      );
     }
     const result = schema.safeParse(value);
-    if (!result.success) throw new ServerUnreachableError(`what answers at ${this.#server} is no Berth of this version`);
+    if (!result.success)
+      throw new ServerUnreachableError(`what answers at ${this.#server} is no Berth of this version`);
     return result.data;
   }
 }

@@ -38,8 +38,11 @@ const networkList = z.union([z.string(), z.array(z.string())]).transform((value,
 
 const origin = z.string().transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '') return url.origin;
-  context.addIssue(`${JSON.stringify(value)} is not an http(s) address without a path, such as https://registry.example.com`);
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '')
+    return url.origin;
+  context.addIssue(
+    `${JSON.stringify(value)} is not an http(s) address without a path, such as https://registry.example.com`,
+  );
   return z.NEVER;
 });
 
@@ -55,19 +58,84 @@ const databaseUrl = z.string().transform((value, context) => {
  */
 export const SETTINGS = {
   port: { check: wholeNumber(0, 65_535), default: 5000, value: 'PORT', help: 'port to listen on; 0 picks a free one' },
-  host: { check: z.string().min(1), default: '::', value: 'ADDRESS', help: 'address to listen on; :: is every address' },
-  data: { check: z.string().min(1), default: './data', value: 'DIR', help: 'data directory: blobs, uploads and, without --database, the database' },
-  database: { check: databaseUrl, default: undefined, value: 'URL', help: 'PostgreSQL database (postgres://…) instead of SQLite in the data directory' },
-  anonymous: { check: oneOf(ANONYMOUS_MODES), default: 'none', value: 'MODE', help: 'what clients without an account may do: none, pull, or push (everything; for a closed network)' },
-  workers: { check: wholeNumber(1, 64), default: undefined, value: 'N', help: 'processes that serve; default: the cores, at most 4' },
-  publicUrl: { check: origin, default: undefined, value: 'URL', help: 'address that clients use, when requests do not show it' },
-  trustedProxies: { check: networkList, default: PRIVATE_NETWORKS, value: 'NETWORKS', help: 'comma-separated networks whose X-Forwarded-* headers are believed; default: loopback and private networks' },
-  logLevel: { check: oneOf(['debug', 'info', 'warn', 'error', 'silent'] as const), default: 'info', value: 'LEVEL', help: 'debug, info, warn, error or silent' },
-  gcInterval: { check: duration, default: 3_600_000, value: 'DURATION', help: 'time between garbage collections inside serve; 0s turns them off; default: 1h' },
-  gcGrace: { check: duration, default: 86_400_000, value: 'DURATION', help: 'how long what nothing names is kept after it was pushed; default: 24h' },
-  tagHistoryWindow: { check: duration, default: 30 * 86_400_000, value: 'DURATION', help: "how long a tag's former manifests are kept for a rollback; default: 30d" },
-  uploadExpiry: { check: duration, default: 86_400_000, value: 'DURATION', help: 'how long an upload may lie without a byte; default: 24h' },
-  shutdownTimeout: { check: duration, default: 30_000, value: 'DURATION', help: 'how long SIGTERM waits for running transfers; default: 30s' },
+  host: {
+    check: z.string().min(1),
+    default: '::',
+    value: 'ADDRESS',
+    help: 'address to listen on; :: is every address',
+  },
+  data: {
+    check: z.string().min(1),
+    default: './data',
+    value: 'DIR',
+    help: 'data directory: blobs, uploads and, without --database, the database',
+  },
+  database: {
+    check: databaseUrl,
+    default: undefined,
+    value: 'URL',
+    help: 'PostgreSQL database (postgres://…) instead of SQLite in the data directory',
+  },
+  anonymous: {
+    check: oneOf(ANONYMOUS_MODES),
+    default: 'none',
+    value: 'MODE',
+    help: 'what clients without an account may do: none, pull, or push (everything; for a closed network)',
+  },
+  workers: {
+    check: wholeNumber(1, 64),
+    default: undefined,
+    value: 'N',
+    help: 'processes that serve; default: the cores, at most 4',
+  },
+  publicUrl: {
+    check: origin,
+    default: undefined,
+    value: 'URL',
+    help: 'address that clients use, when requests do not show it',
+  },
+  trustedProxies: {
+    check: networkList,
+    default: PRIVATE_NETWORKS,
+    value: 'NETWORKS',
+    help: 'comma-separated networks whose X-Forwarded-* headers are believed; default: loopback and private networks',
+  },
+  logLevel: {
+    check: oneOf(['debug', 'info', 'warn', 'error', 'silent'] as const),
+    default: 'info',
+    value: 'LEVEL',
+    help: 'debug, info, warn, error or silent',
+  },
+  gcInterval: {
+    check: duration,
+    default: 3_600_000,
+    value: 'DURATION',
+    help: 'time between garbage collections inside serve; 0s turns them off; default: 1h',
+  },
+  gcGrace: {
+    check: duration.refine((ms) => ms >= 1_000, 'is shorter than 1s'),
+    default: 86_400_000,
+    value: 'DURATION',
+    help: 'how long what nothing names is kept after it was pushed; default: 24h',
+  },
+  tagHistoryWindow: {
+    check: duration,
+    default: 30 * 86_400_000,
+    value: 'DURATION',
+    help: "how long a tag's former manifests are kept for a rollback; default: 30d",
+  },
+  uploadExpiry: {
+    check: duration,
+    default: 86_400_000,
+    value: 'DURATION',
+    help: 'how long an upload may lie without a byte; default: 24h',
+  },
+  shutdownTimeout: {
+    check: duration,
+    default: 30_000,
+    value: 'DURATION',
+    help: 'how long SIGTERM waits for running transfers; default: 30s',
+  },
 } as const satisfies Record<string, { check: z.ZodType; default: unknown; value: string; help: string }>;
 
 export type SettingName = keyof typeof SETTINGS;

@@ -31,15 +31,27 @@ export async function migrate(database: Database): Promise<number> {
     await sql`create table if not exists schema_version (version integer not null)`.execute(tx);
     const { rows } = await sql<{ version: number }>`select version from schema_version`.execute(tx);
     const found = rows[0]?.version ?? 0;
-    if (found > SCHEMA_VERSION) {
-      throw new NewerSchemaError(
-        `the data was written by a newer Berth (schema ${found}; this one knows ${SCHEMA_VERSION}); start that version, or restore a backup from before the upgrade`,
-      );
-    }
+    refuseNewer(found);
     if (found === SCHEMA_VERSION) return found;
-    for (const migration of MIGRATIONS.slice(found)) await migration.up(tx as unknown as Kysely<unknown>, database.kind);
+    for (const migration of MIGRATIONS.slice(found))
+      await migration.up(tx as unknown as Kysely<unknown>, database.kind);
     if (rows.length === 0) await sql`insert into schema_version (version) values (${SCHEMA_VERSION})`.execute(tx);
     else await sql`update schema_version set version = ${SCHEMA_VERSION}`.execute(tx);
     return found;
   });
+}
+
+/** The version of a database that some Berth made. @throws NewerSchemaError */
+export async function schemaVersion(database: Database): Promise<number> {
+  const { rows } = await sql<{ version: number }>`select version from schema_version`.execute(database.read);
+  const found = rows[0]?.version ?? 0;
+  refuseNewer(found);
+  return found;
+}
+
+function refuseNewer(found: number): void {
+  if (found <= SCHEMA_VERSION) return;
+  throw new NewerSchemaError(
+    `the data was written by a newer Berth (schema ${found}; this one knows ${SCHEMA_VERSION}); start that version, or restore a backup from before the upgrade`,
+  );
 }

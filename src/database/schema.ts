@@ -95,6 +95,9 @@ interface UploadTable {
   holder: string | null;
   holder_until: number;
   asked_to_yield: number;
+  /** The sha256 of the first `hashed_bytes`, known when a chunk ended; saves another worker reading them again. */
+  hashed_digest: Digest | null;
+  hashed_bytes: number;
 }
 
 /** One job, one process: held until `until`, `fence` grows with each new holder. */

@@ -111,7 +111,8 @@ function logRequest(
 ): void {
   const { method } = request.raw;
   const read = method === 'GET' || method === 'HEAD';
-  const level = status === 500 ? 'error' : status > 500 ? 'warn' : read || status === 401 || status === 404 ? 'debug' : 'info';
+  const level =
+    status === 500 ? 'error' : status > 500 ? 'warn' : read || status === 401 || status === 404 ? 'debug' : 'info';
   if (!log.isLevelEnabled(level)) return;
   const url = new URL(request.raw.url);
   log[level](

@@ -16,15 +16,27 @@ export function failureOf(error: unknown, aborted: boolean): Failure {
     return { told: new OciError('STORAGE_FULL', `${error.message}; nothing was stored by this request`), cause: error };
   }
   if (error instanceof StoreUnavailableError || error instanceof DatabaseUnavailableError) {
-    return { told: new OciError('UNAVAILABLE', 'the storage of this registry does not answer; try again'), cause: error };
+    return {
+      told: new OciError('UNAVAILABLE', 'the storage of this registry does not answer; try again'),
+      cause: error,
+    };
   }
   if (aborted || isBrokenConnection(error)) {
-    return { told: new OciError('BLOB_UPLOAD_INVALID', 'the connection broke before the request was whole'), cause: error };
+    return {
+      told: new OciError('BLOB_UPLOAD_INVALID', 'the connection broke before the request was whole'),
+      cause: error,
+    };
   }
-  return { told: new OciError('UNKNOWN', 'an unexpected error; the log of the registry has it under this request id'), cause: error };
+  return {
+    told: new OciError('UNKNOWN', 'an unexpected error; the log of the registry has it under this request id'),
+    cause: error,
+  };
 }
 
 function isBrokenConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return error.name === 'AbortError' || ('code' in error && (error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE'));
+  return (
+    error.name === 'AbortError' ||
+    ('code' in error && (error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE'))
+  );
 }

@@ -8,7 +8,11 @@ export class Instruments {
   readonly #bytes: Counter<'direction'>;
   readonly #failures: Counter<'code'>;
 
-  constructor(sources: { pending: () => number; uploads: () => Promise<number>; databaseSeconds: () => Promise<number> }) {
+  constructor(sources: {
+    pending: () => number;
+    uploads: () => Promise<number>;
+    databaseSeconds: () => Promise<number>;
+  }) {
     const registers = [this.registry];
     this.#requests = new Counter({
       name: 'berth_http_requests_total',

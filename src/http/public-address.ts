@@ -36,7 +36,8 @@ export class PublicAddress {
   base(request: Request, peer: string | undefined): string {
     if (this.#fixed !== undefined) return this.#fixed.origin;
     const trusted = this.#trusts(peer);
-    const scheme = (trusted && first(request.headers.get('x-forwarded-proto'))) || new URL(request.url).protocol.slice(0, -1);
+    const scheme =
+      (trusted && first(request.headers.get('x-forwarded-proto'))) || new URL(request.url).protocol.slice(0, -1);
     const host = (trusted && first(request.headers.get('x-forwarded-host'))) || request.headers.get('host') || '';
     return `${/^https?$/.test(scheme) ? scheme : 'http'}://${/^[a-zA-Z0-9.:[\]_-]+$/.test(host) ? host : 'localhost'}`;
   }

@@ -22,7 +22,9 @@ export async function claimBlob(context: RegistryContext, digest: Digest, size: 
         .onConflict((conflict) =>
           conflict
             .column('digest')
-            .doUpdateSet({ protected_until: sql`case when blobs.protected_until > excluded.protected_until then blobs.protected_until else excluded.protected_until end` })
+            .doUpdateSet({
+              protected_until: sql`case when blobs.protected_until > excluded.protected_until then blobs.protected_until else excluded.protected_until end`,
+            })
             .where('blobs.state', '<>', 'deleting'),
         )
         .executeTakeFirst(),
@@ -32,7 +34,9 @@ export async function claimBlob(context: RegistryContext, digest: Digest, size: 
       return;
     }
     if (context.now() > deadline) {
-      throw new OciError('UNAVAILABLE', `blob: ${digest} is being removed by garbage collection; try again`, { digest });
+      throw new OciError('UNAVAILABLE', `blob: ${digest} is being removed by garbage collection; try again`, {
+        digest,
+      });
     }
     await Bun.sleep(20);
   }

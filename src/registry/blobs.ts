@@ -3,7 +3,7 @@ import type { Schema } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
-import { StoreUnavailableError, type StoredBlob } from '../storage/blob-store.ts';
+import { type StoredBlob, StoreUnavailableError } from '../storage/blob-store.ts';
 import type { RegistryContext } from './context.ts';
 import { ensureRepository, getRepository } from './repositories.ts';
 
@@ -101,16 +101,24 @@ export async function deleteBlob(context: RegistryContext, name: RepositoryName,
     if (deleted.numDeletedRows === 0n) throw unknownBlob(name, digest);
     const users = await manifestsNaming(tx, repository.id, digest);
     if (users.length > 0) {
-      throw new OciError('UNSUPPORTED', `blob: ${digest} is named by ${users.length} manifest(s) of ${name}; delete them first`, {
-        digest,
-        manifests: users,
-      });
+      throw new OciError(
+        'UNSUPPORTED',
+        `blob: ${digest} is named by ${users.length} manifest(s) of ${name}; delete them first`,
+        {
+          digest,
+          manifests: users,
+        },
+      );
     }
   });
 }
 
 /** Up to 20 manifests of the repository that name `target`. */
-export async function manifestsNaming(tx: Transaction<Schema>, repositoryId: number, target: Digest): Promise<Digest[]> {
+export async function manifestsNaming(
+  tx: Transaction<Schema>,
+  repositoryId: number,
+  target: Digest,
+): Promise<Digest[]> {
   const rows = await tx
     .selectFrom('manifest_references')
     .select('manifest')

@@ -101,7 +101,10 @@ export async function putManifest(
       .onConflict((conflict) =>
         conflict
           .columns(['repository_id', 'digest'])
-          .doUpdateSet({ media_type: manifest.mediaType, protected_until: greatest('manifests.protected_until', protectedUntil) }),
+          .doUpdateSet({
+            media_type: manifest.mediaType,
+            protected_until: greatest('manifests.protected_until', protectedUntil),
+          }),
       )
       .execute();
     for (let i = 0; i < manifest.targets.length; i += BATCH) {
@@ -150,10 +153,14 @@ export async function deleteManifest(
   await context.database.transaction(async (tx) => {
     const parents = await manifestsNaming(tx, repository.id, digest);
     if (parents.length > 0) {
-      throw new OciError('UNSUPPORTED', `manifest: ${digest} is named by ${parents.length} index(es) of ${name}; delete them first`, {
-        digest,
-        manifests: parents,
-      });
+      throw new OciError(
+        'UNSUPPORTED',
+        `manifest: ${digest} is named by ${parents.length} index(es) of ${name}; delete them first`,
+        {
+          digest,
+          manifests: parents,
+        },
+      );
     }
     const tags = await tx
       .selectFrom('tags')
@@ -163,7 +170,9 @@ export async function deleteManifest(
       .execute();
     const fixed = tags.find((tag) => isImmutable(repository, tag.name));
     if (fixed !== undefined) {
-      throw new OciError('DENIED', `tag: ${fixed.name} is immutable in ${name}, and names ${digest}`, { tag: fixed.name });
+      throw new OciError('DENIED', `tag: ${fixed.name} is immutable in ${name}, and names ${digest}`, {
+        tag: fixed.name,
+      });
     }
     for (const tag of tags) await deleteTagRow(context, tx, repository, { tag: tag.name, previous: digest, actor });
     const deleted = await tx
@@ -206,9 +215,13 @@ async function protectTargets(
         .execute();
       const present = new Set(rows.map((row) => row.digest));
       const missing = batch.filter((digest) => !present.has(digest));
-      throw new OciError('MANIFEST_BLOB_UNKNOWN', `manifest: names ${missing.length} digest(s) that are not in the repository: ${missing.slice(0, 5).join(', ')}`, {
-        missing: missing.slice(0, 100),
-      });
+      throw new OciError(
+        'MANIFEST_BLOB_UNKNOWN',
+        `manifest: names ${missing.length} digest(s) that are not in the repository: ${missing.slice(0, 5).join(', ')}`,
+        {
+          missing: missing.slice(0, 100),
+        },
+      );
     }
   }
 }

@@ -196,11 +196,7 @@ export async function deleteTagRow(
   repository: Repository,
   deletion: { tag: Tag; previous: Digest; actor: Actor },
 ): Promise<void> {
-  await tx
-    .deleteFrom('tags')
-    .where('repository_id', '=', repository.id)
-    .where('name', '=', deletion.tag)
-    .execute();
+  await tx.deleteFrom('tags').where('repository_id', '=', repository.id).where('name', '=', deletion.tag).execute();
   await tx
     .insertInto('tag_history')
     .values({
@@ -266,15 +262,23 @@ function checkPrecondition(tag: Tag, current: Digest | undefined, precondition: 
     (match === undefined || (current !== undefined && (match.includes('*') || match.includes(current)))) &&
     (absent !== true || current === undefined);
   if (met) return;
-  throw new OciError('PRECONDITION_FAILED', `tag: ${tag} is ${current ?? 'not there'}, which is not what the request expects`, {
-    tag,
-    current: current ?? null,
-  });
+  throw new OciError(
+    'PRECONDITION_FAILED',
+    `tag: ${tag} is ${current ?? 'not there'}, which is not what the request expects`,
+    {
+      tag,
+      current: current ?? null,
+    },
+  );
 }
 
 function immutable(repository: Repository, tag: Tag): OciError {
-  return new OciError('DENIED', `tag: ${tag} is immutable in ${repository.name} (patterns: ${repository.immutableTags.join(', ')})`, {
-    tag,
-    immutable: repository.immutableTags,
-  });
+  return new OciError(
+    'DENIED',
+    `tag: ${tag} is immutable in ${repository.name} (patterns: ${repository.immutableTags.join(', ')})`,
+    {
+      tag,
+      immutable: repository.immutableTags,
+    },
+  );
 }

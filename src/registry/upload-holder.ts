@@ -1,9 +1,15 @@
+import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RegistryContext } from './context.ts';
 
 const HOLD_MS = 10_000;
 const HEARTBEAT_MS = 500;
 const WAIT_MS = HOLD_MS + 2_000;
+
+/** What the holder leaves in the row for the next one. */
+export interface UploadHold {
+  hashed?: { digest: Digest; bytes: number };
+}
 
 /**
  * Runs `work` as the only writer of an upload, over all processes.
@@ -17,7 +23,7 @@ const WAIT_MS = HOLD_MS + 2_000;
 export async function holdUpload<T>(
   context: RegistryContext,
   upload: { id: string; repositoryId: number },
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, hold: UploadHold) => Promise<T>,
 ): Promise<T> {
   const holder = `${context.process}:${context.newId()}`;
   await acquire(context, upload, holder);
@@ -30,22 +36,19 @@ export async function holdUpload<T>(
       (error) => yielding.abort(error),
     );
   }, HEARTBEAT_MS);
+  const hold: UploadHold = {};
   try {
-    return await work(yielding.signal);
+    return await work(yielding.signal, hold);
   } finally {
     clearInterval(heartbeat);
-    await release(context, upload.id, holder);
+    await release(context, upload.id, holder, hold);
   }
 }
 
 /** Lets go of whatever a process held: called for a worker that is known to have ended. */
 export async function releaseHoldsOf(context: RegistryContext, process: string): Promise<void> {
   await context.database.relaxedTransaction((tx) =>
-    tx
-      .updateTable('uploads')
-      .set({ holder: null, holder_until: 0 })
-      .where('holder', 'like', `${process}:%`)
-      .execute(),
+    tx.updateTable('uploads').set({ holder: null, holder_until: 0 }).where('holder', 'like', `${process}:%`).execute(),
   );
 }
 
@@ -103,11 +106,16 @@ async function renew(context: RegistryContext, id: string, holder: string): Prom
   return renewed.numUpdatedRows > 0n;
 }
 
-async function release(context: RegistryContext, id: string, holder: string): Promise<void> {
+async function release(context: RegistryContext, id: string, holder: string, hold: UploadHold): Promise<void> {
   await context.database.relaxedTransaction((tx) =>
     tx
       .updateTable('uploads')
-      .set({ holder: null, holder_until: 0, touched_at: context.now() })
+      .set({
+        holder: null,
+        holder_until: 0,
+        touched_at: context.now(),
+        ...(hold.hashed === undefined ? {} : { hashed_digest: hold.hashed.digest, hashed_bytes: hold.hashed.bytes }),
+      })
       .where('id', '=', id)
       .where('holder', '=', holder)
       .execute(),
@@ -115,7 +123,11 @@ async function release(context: RegistryContext, id: string, holder: string): Pr
 }
 
 export function unknownUpload(id: string): OciError {
-  return new OciError('BLOB_UPLOAD_UNKNOWN', 'upload: no such upload in this repository; it may have been completed, cancelled or expired', {
-    upload: id.slice(0, 100),
-  });
+  return new OciError(
+    'BLOB_UPLOAD_UNKNOWN',
+    'upload: no such upload in this repository; it may have been completed, cancelled or expired',
+    {
+      upload: id.slice(0, 100),
+    },
+  );
 }

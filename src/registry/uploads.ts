@@ -41,6 +41,8 @@ export async function startUpload(context: RegistryContext, name: RepositoryName
         holder: null,
         holder_until: 0,
         asked_to_yield: 0,
+        hashed_digest: null,
+        hashed_bytes: 0,
       })
       .execute();
   });
@@ -71,11 +73,14 @@ export async function appendUpload(
   chunk: UploadChunk,
 ): Promise<Upload> {
   const upload = await findUpload(context, name, id);
-  return holdUpload(context, upload, async (signal) => {
-    const hash = await append(context, id, chunk, signal);
-    if (hash.running !== undefined) context.hashes.put(id, hash.running);
+  return holdUpload(context, upload, async (signal, hold) => {
+    const { size, running } = await append(context, id, chunk, signal);
+    if (running !== undefined) {
+      hold.hashed = { digest: digestFrom(running), bytes: size };
+      context.hashes.put(id, running);
+    }
     context.onStep('upload-appended');
-    return { id, size: hash.size };
+    return { id, size };
   });
 }
 
@@ -96,10 +101,17 @@ export async function completeUpload(
   await holdUpload(context, upload, async (signal) => {
     const before = (await context.store.uploadSize(id)) ?? 0;
     const { size, running } = await append(context, id, chunk, signal, digestAlgorithm(digest));
-    const found = await hashOf(context, id, digestAlgorithm(digest), running);
+    const known = size === before && running === undefined ? await hashedBefore(context, id, size) : undefined;
+    const found =
+      known !== undefined && digestAlgorithm(known) === digestAlgorithm(digest)
+        ? known
+        : await hashOf(context, id, digestAlgorithm(digest), running);
     if (found !== digest) {
       await truncate(context, id, before);
-      throw new OciError('DIGEST_INVALID', `digest: the ${size} bytes uploaded are ${found}, not ${digest}`, { digest, uploaded: found });
+      throw new OciError('DIGEST_INVALID', `digest: the ${size} bytes uploaded are ${found}, not ${digest}`, {
+        digest,
+        uploaded: found,
+      });
     }
     await claimBlob(context, digest, size);
     await context.store.commitUpload(id, digest);
@@ -189,7 +201,9 @@ async function append(
   }
   if (size - start !== limit && limit !== Number.POSITIVE_INFINITY) {
     await truncate(context, id, start);
-    throw new OciError('SIZE_INVALID', `content-range: covers ${limit} bytes, the body has another number`, { range: chunk.range });
+    throw new OciError('SIZE_INVALID', `content-range: covers ${limit} bytes, the body has another number`, {
+      range: chunk.range,
+    });
   }
   return { size, running };
 }
@@ -198,10 +212,14 @@ async function append(
 function checkRange(chunk: UploadChunk, start: number): void {
   if (chunk.range === undefined) return;
   if (chunk.range.start !== start) {
-    throw new OciError('RANGE_INVALID', `content-range: begins at ${chunk.range.start}, but the upload has ${start} bytes`, {
-      expected: start,
-      received: chunk.range.start,
-    });
+    throw new OciError(
+      'RANGE_INVALID',
+      `content-range: begins at ${chunk.range.start}, but the upload has ${start} bytes`,
+      {
+        expected: start,
+        received: chunk.range.start,
+      },
+    );
   }
   const covered = chunk.range.end - chunk.range.start + 1;
   if (chunk.length !== undefined && chunk.length !== covered) {
@@ -237,11 +255,26 @@ async function hashOf(
   algorithm: DigestAlgorithm,
   running: RunningHash | undefined,
 ): Promise<Digest> {
-  if (running?.algorithm === algorithm) return parseDigest(`${algorithm}:${running.hasher.digest('hex')}`);
+  if (running?.algorithm === algorithm) return digestFrom(running);
   const hasher = new Bun.CryptoHasher(algorithm);
   const bytes = await context.store.readUpload(id);
   if (bytes !== undefined) for await (const piece of bytes) hasher.update(piece);
   return parseDigest(`${algorithm}:${hasher.digest('hex')}`);
+}
+
+/** What another worker, or this one before a restart, found when the last chunk ended. */
+async function hashedBefore(context: RegistryContext, id: string, size: number): Promise<Digest | undefined> {
+  const row = await context.database.read
+    .selectFrom('uploads')
+    .select(['hashed_digest', 'hashed_bytes'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row?.hashed_bytes === size ? (row.hashed_digest ?? undefined) : undefined;
+}
+
+/** Leaves the hash open, so that more bytes may follow. */
+function digestFrom({ hasher, algorithm }: RunningHash): Digest {
+  return parseDigest(`${algorithm}:${hasher.copy().digest('hex')}`);
 }
 
 async function truncate(context: RegistryContext, id: string, size: number): Promise<void> {

@@ -25,7 +25,9 @@ export function lockData(data: string, owner: string): () => void {
   } catch (error) {
     lock.close();
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY')) {
-      throw new DataInUseError(`${data} is in use by another berth serve (${ownerOf(ownerPath)}); stop it, or give another --data`);
+      throw new DataInUseError(
+        `${data} is in use by another berth serve (${ownerOf(ownerPath)}); stop it, or give another --data`,
+      );
     }
     throw error;
   }

@@ -22,7 +22,9 @@ export async function choosePort(host: string, port: number): Promise<{ host: st
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (host === '::' && code !== 'EADDRINUSE') return choosePort('0.0.0.0', port);
       if (code !== 'EADDRINUSE') {
-        throw new PortInUseError(`cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : 'unknown error'}`);
+        throw new PortInUseError(
+          `cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : 'unknown error'}`,
+        );
       }
       if (Date.now() > deadline) {
         throw new PortInUseError(`port ${port} is taken by another program; stop it, or give another --port`);

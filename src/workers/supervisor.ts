@@ -119,7 +119,9 @@ export class Supervisor {
     this.#workers.delete(worker.number);
     if (this.#stopping) return;
     this.#log.error({ number: worker.number, code, signal }, 'a worker ended; starting another');
-    await this.#releaseHolds(worker.name).catch((error) => this.#log.warn({ err: error }, 'uploads stay held for a while'));
+    await this.#releaseHolds(worker.name).catch((error) =>
+      this.#log.warn({ err: error }, 'uploads stay held for a while'),
+    );
     if (Date.now() - worker.startedAt < QUICK_END_MS) await Bun.sleep(PAUSE_MS);
     if (this.#stopping) return;
     await this.#startWorker(worker.number).catch((error) => this.#log.error({ err: error }, 'a worker did not start'));

@@ -31,7 +31,9 @@ export async function runWorker(order: WorkerOrder): Promise<void> {
   const measured = new Instruments({
     pending: () => server.pendingRequests,
     uploads: async () => {
-      const count = registry.database.read.selectFrom('uploads').select((select) => select.fn.countAll<number>().as('n'));
+      const count = registry.database.read
+        .selectFrom('uploads')
+        .select((select) => select.fn.countAll<number>().as('n'));
       return Number((await count.executeTakeFirst())?.n ?? 0);
     },
     databaseSeconds: async () => {

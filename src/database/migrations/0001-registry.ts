@@ -112,6 +112,8 @@ export async function up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>
     .addColumn('holder', 'text')
     .addColumn('holder_until', 'bigint', (column) => column.notNull().defaultTo(0))
     .addColumn('asked_to_yield', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('hashed_digest', 'text')
+    .addColumn('hashed_bytes', 'bigint', (column) => column.notNull().defaultTo(0))
     .execute();
 
   await db.schema

@@ -26,7 +26,9 @@ const ROUTES: readonly Route<ApiHandler>[] = [
 ];
 
 export function apiProtocol(registry: RegistryContext, environment: Environment): Protocol<ApiHandler> {
-  return problemProtocol(environment, ROUTES, async (handler, request) => Response.json(await handler(registry, request)));
+  return problemProtocol(environment, ROUTES, async (handler, request) =>
+    Response.json(await handler(registry, request)),
+  );
 }
 
 async function tags(registry: RegistryContext, request: BerthRequest) {

@@ -3,7 +3,14 @@ import { parseRepositoryName, type RepositoryName } from '../../oci/names.ts';
 import { parseContentRange, parseRange } from '../../oci/ranges.ts';
 import { deleteBlob, mountBlob, readBlob, repositoriesWithBlob, statBlob } from '../../registry/blobs.ts';
 import type { RegistryContext } from '../../registry/context.ts';
-import { appendUpload, cancelUpload, completeUpload, startUpload, type UploadChunk, uploadStatus } from '../../registry/uploads.ts';
+import {
+  appendUpload,
+  cancelUpload,
+  completeUpload,
+  startUpload,
+  type UploadChunk,
+  uploadStatus,
+} from '../../registry/uploads.ts';
 import { type BerthRequest, contentLength } from '../request.ts';
 import type { Outcome } from './outcome.ts';
 import { matchesEntity } from './preconditions.ts';

@@ -52,7 +52,9 @@ export async function removeManifest(registry: RegistryContext, request: BerthRe
 async function readManifest(request: BerthRequest): Promise<Uint8Array> {
   const announced = contentLength(request);
   const tooLarge = () =>
-    new OciError('MANIFEST_TOO_LARGE', `manifest: larger than ${MANIFEST_MAX_BYTES} bytes`, { limit: MANIFEST_MAX_BYTES });
+    new OciError('MANIFEST_TOO_LARGE', `manifest: larger than ${MANIFEST_MAX_BYTES} bytes`, {
+      limit: MANIFEST_MAX_BYTES,
+    });
   if (announced !== undefined && announced > MANIFEST_MAX_BYTES) throw tooLarge();
   const pieces: Uint8Array[] = [];
   let size = 0;

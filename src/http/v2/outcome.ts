@@ -23,4 +23,10 @@ export type Outcome =
   | { kind: 'tags'; name: RepositoryName; tags: readonly Tag[]; next: string | undefined }
   | { kind: 'catalog'; repositories: readonly RepositoryName[]; next: string | undefined }
   | { kind: 'referrers'; referrers: readonly Referrer[]; filtered: boolean; next: string | undefined }
-  | { kind: 'tag-history'; name: RepositoryName; tag: Tag; entries: readonly TagHistoryEntry[]; next: string | undefined };
+  | {
+      kind: 'tag-history';
+      name: RepositoryName;
+      tag: Tag;
+      entries: readonly TagHistoryEntry[];
+      next: string | undefined;
+    };

@@ -8,7 +8,10 @@ export function tagPrecondition(request: BerthRequest): TagPrecondition {
   const match = request.header('if-match');
   const none = request.header('if-none-match');
   if (none !== null && none.trim() !== '*') {
-    throw new OciError('UNSUPPORTED', `If-None-Match: only * is supported when a tag is changed, not ${JSON.stringify(none.slice(0, 100))}`);
+    throw new OciError(
+      'UNSUPPORTED',
+      `If-None-Match: only * is supported when a tag is changed, not ${JSON.stringify(none.slice(0, 100))}`,
+    );
   }
   return { match: match === null ? undefined : entities(match), absent: none !== null };
 }
@@ -22,5 +25,10 @@ export function matchesEntity(header: string | null, digest: Digest): boolean {
 
 /** The entity tags of a list, without quotes and weakness. */
 function entities(header: string): string[] {
-  return header.split(',').map((tag) => tag.trim().replace(/^W\//, '').replace(/^"(.*)"$/, '$1'));
+  return header.split(',').map((tag) =>
+    tag
+      .trim()
+      .replace(/^W\//, '')
+      .replace(/^"(.*)"$/, '$1'),
+  );
 }

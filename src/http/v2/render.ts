@@ -91,7 +91,10 @@ const API_VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
 function blob({ digest, blob, range }: Extract<Outcome, { kind: 'blob' }>): Response {
   if (blob.kind === 'redirect') {
-    return new Response(null, { status: 307, headers: { ...API_VERSION, Location: blob.url, 'Docker-Content-Digest': digest } });
+    return new Response(null, {
+      status: 307,
+      headers: { ...API_VERSION, Location: blob.url, 'Docker-Content-Digest': digest },
+    });
   }
   if (range === undefined) return new Response(blob.bytes, { status: 200, headers: blobHeaders(digest) });
   return new Response(blob.bytes.slice(range.start, range.end + 1), {

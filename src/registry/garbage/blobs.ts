@@ -1,0 +1,240 @@
+import type { Digest } from '../../oci/digest.ts';
+import type { RepositoryName } from '../../oci/names.ts';
+import type { GarbageRun } from './collect.ts';
+
+const PAGE = 1_000;
+const BATCH = 200;
+
+/**
+ * Takes blobs out of a repository that no manifest there names and that are not protected.
+ *
+ * @param dead manifests that a dry run counts as gone
+ * @param freed counts, for a dry run, from how many repositories a blob would go
+ */
+export async function unlinkBlobs(
+  run: GarbageRun,
+  repository: { id: number; name: RepositoryName },
+  dead: ReadonlySet<Digest>,
+  freed: Map<Digest, number>,
+): Promise<number> {
+  const { database } = run.context;
+  let count = 0;
+  for (let last = '' as Digest | undefined; last !== undefined; ) {
+    const now = run.context.now();
+    const rows: { digest: Digest; protected_until: number }[] = await database.read
+      .selectFrom('repository_blobs')
+      .select(['digest', 'protected_until'])
+      .where('repository_id', '=', repository.id)
+      .where('digest', '>', last)
+      .orderBy('digest')
+      .limit(PAGE)
+      .execute();
+    last = rows.length < PAGE ? undefined : rows.at(-1)?.digest;
+    const unprotected = rows.filter((row) => row.protected_until <= now).map((row) => row.digest);
+    const unnamed = await unnamedBlobs(run, repository.id, unprotected, run.dryRun ? dead : new Set());
+    for (const digest of unnamed) {
+      freed.set(digest, (freed.get(digest) ?? 0) + 1);
+      run.item({
+        kind: 'link',
+        repository: repository.name,
+        digest,
+        why: 'no manifest of the repository names it, grace window over',
+      });
+    }
+    if (run.dryRun) {
+      count += unnamed.length;
+      continue;
+    }
+    for (let i = 0; i < unnamed.length; i += BATCH) {
+      count += await unlinkBatch(run, repository.id, unnamed.slice(i, i + BATCH));
+      run.progress('links', count);
+      await run.breathe();
+    }
+  }
+  return count;
+}
+
+async function unlinkBatch(run: GarbageRun, repositoryId: number, digests: Digest[]): Promise<number> {
+  const { database } = run.context;
+  const deleted = await database.transaction(async (tx) => {
+    if (database.kind === 'postgres') {
+      // The next statement then sees the references of every manifest that touched these rows.
+      await tx
+        .selectFrom('repository_blobs')
+        .select('digest')
+        .where('repository_id', '=', repositoryId)
+        .where('digest', 'in', digests)
+        .forUpdate()
+        .execute();
+    }
+    return tx
+      .deleteFrom('repository_blobs')
+      .where('repository_id', '=', repositoryId)
+      .where('digest', 'in', digests)
+      .where('protected_until', '<=', run.context.now())
+      .where((where) =>
+        where.not(
+          where.exists(
+            where
+              .selectFrom('manifest_references as r')
+              .select('r.target')
+              .whereRef('r.repository_id', '=', 'repository_blobs.repository_id')
+              .whereRef('r.target', '=', 'repository_blobs.digest'),
+          ),
+        ),
+      )
+      .executeTakeFirst();
+  });
+  return Number(deleted.numDeletedRows);
+}
+
+async function unnamedBlobs(
+  run: GarbageRun,
+  repositoryId: number,
+  digests: Digest[],
+  dead: ReadonlySet<Digest>,
+): Promise<Digest[]> {
+  if (digests.length === 0) return [];
+  const named = await run.context.database.read
+    .selectFrom('manifest_references')
+    .select(['target', 'manifest'])
+    .where('repository_id', '=', repositoryId)
+    .where('target', 'in', digests)
+    .execute();
+  const kept = new Set(named.filter((row) => !dead.has(row.manifest)).map((row) => row.target));
+  return digests.filter((digest) => !kept.has(digest));
+}
+
+/** Marks blobs that no repository has as `deleting`: from here on a push of the same bytes waits. */
+export async function condemnBlobs(run: GarbageRun): Promise<void> {
+  const { database } = run.context;
+  for (let last = '' as Digest | undefined; last !== undefined; ) {
+    const now = run.context.now();
+    const rows: { digest: Digest }[] = await database.read
+      .selectFrom('blobs')
+      .select('digest')
+      .where('digest', '>', last)
+      .where('protected_until', '<=', now)
+      .where((where) =>
+        where.not(
+          where.exists(
+            where.selectFrom('repository_blobs as l').select('l.digest').whereRef('l.digest', '=', 'blobs.digest'),
+          ),
+        ),
+      )
+      .orderBy('digest')
+      .limit(BATCH)
+      .execute();
+    last = rows.length < BATCH ? undefined : rows.at(-1)?.digest;
+    if (rows.length === 0) break;
+    const digests = rows.map((row) => row.digest);
+    await database.transaction(async (tx) => {
+      if (database.kind === 'postgres') {
+        await tx.selectFrom('blobs').select('digest').where('digest', 'in', digests).forUpdate().execute();
+      }
+      await tx
+        .updateTable('blobs')
+        .set({ state: 'deleting' })
+        .where('digest', 'in', digests)
+        .where('protected_until', '<=', now)
+        .where((where) =>
+          where.not(
+            where.exists(
+              where.selectFrom('repository_blobs as l').select('l.digest').whereRef('l.digest', '=', 'blobs.digest'),
+            ),
+          ),
+        )
+        .execute();
+    });
+    run.context.onStep('blob-condemned');
+    await run.breathe();
+  }
+}
+
+/** Removes the bytes of every `deleting` blob, then its row; also those that a crashed collection left. */
+export async function removeCondemned(run: GarbageRun): Promise<{ blobs: number; bytes: number }> {
+  const { database, store } = run.context;
+  const rows = await database.read
+    .selectFrom('blobs')
+    .select(['digest', 'size'])
+    .where('state', '=', 'deleting')
+    .execute();
+  let bytes = 0;
+  for (const [index, { digest, size }] of rows.entries()) {
+    run.item({ kind: 'blob', digest, size, why: 'no repository has it' });
+    await store.remove(digest);
+    run.context.onStep('blob-removed');
+    await database.relaxedTransaction((tx) =>
+      tx.deleteFrom('blobs').where('digest', '=', digest).where('state', '=', 'deleting').execute(),
+    );
+    bytes += size;
+    run.progress('blobs', index + 1, rows.length);
+    if (index % 50 === 49) await run.breathe();
+  }
+  return { blobs: rows.length, bytes };
+}
+
+/** What `condemnBlobs` and `removeCondemned` would remove after this dry run's links. */
+export async function wouldFreeBlobs(
+  run: GarbageRun,
+  freed: ReadonlyMap<Digest, number>,
+): Promise<{ blobs: number; bytes: number }> {
+  const { database } = run.context;
+  let blobs = 0;
+  let bytes = 0;
+  for (let last = '' as Digest | undefined; last !== undefined; ) {
+    const rows: { digest: Digest; size: number; links: number | string }[] = await database.read
+      .selectFrom('blobs as b')
+      .leftJoin('repository_blobs as l', 'l.digest', 'b.digest')
+      .select((select) => ['b.digest', 'b.size', select.fn.count<number>('l.digest').as('links')])
+      .where('b.digest', '>', last)
+      .where('b.protected_until', '<=', run.context.now())
+      .groupBy(['b.digest', 'b.size'])
+      .orderBy('b.digest')
+      .limit(PAGE)
+      .execute();
+    last = rows.length < PAGE ? undefined : rows.at(-1)?.digest;
+    for (const { digest, size, links } of rows) {
+      if (Number(links) > (freed.get(digest) ?? 0)) continue;
+      run.item({ kind: 'blob', digest, size, why: 'no repository would have it' });
+      blobs++;
+      bytes += size;
+    }
+  }
+  return { blobs, bytes };
+}
+
+/** Removes bytes that no row names and that are older than the grace window. */
+export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; bytes: number }> {
+  const { database, store, policy } = run.context;
+  let blobs = 0;
+  let bytes = 0;
+  for await (const { digest, size, modifiedAt } of store.list()) {
+    if (modifiedAt > run.context.now() - policy.graceMs) continue;
+    const row = await database.read
+      .selectFrom('blobs')
+      .select('digest')
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    if (row !== undefined) continue;
+    run.item({ kind: 'orphan', digest, size, why: 'bytes in the store that no row names' });
+    blobs++;
+    bytes += size;
+    if (run.dryRun) continue;
+    // The row comes first, so that a push of the same bytes waits instead of losing them.
+    const condemned = await database.transaction((tx) =>
+      tx
+        .insertInto('blobs')
+        .values({ digest, size, state: 'deleting', protected_until: 0 })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst(),
+    );
+    if ((condemned.numInsertedOrUpdatedRows ?? 0n) === 0n) continue;
+    await store.remove(digest);
+    await database.relaxedTransaction((tx) =>
+      tx.deleteFrom('blobs').where('digest', '=', digest).where('state', '=', 'deleting').execute(),
+    );
+    await run.breathe();
+  }
+  return { blobs, bytes };
+}

@@ -1,0 +1,113 @@
+import type { Digest } from '../../oci/digest.ts';
+import type { RegistryContext } from '../context.ts';
+import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
+import { takeLease } from './lease.ts';
+import { collectManifests, deadManifests } from './manifests.ts';
+import { expireUploads } from './uploads.ts';
+
+export interface GarbageResult {
+  dryRun: boolean;
+  uploads: number;
+  manifests: number;
+  /** Blobs taken out of a repository. */
+  links: number;
+  /** Blobs removed from the store, orphans included. */
+  blobs: number;
+  /** Bytes that the removed blobs had. */
+  bytes: number;
+  seconds: number;
+}
+
+/** Something that goes (or would go), for `--dry-run` and verbose output. */
+export interface GarbageItem {
+  kind: 'upload' | 'manifest' | 'link' | 'blob' | 'orphan';
+  repository?: string;
+  digest?: Digest;
+  upload?: string;
+  size?: number;
+  why: string;
+}
+
+export interface GarbageOptions {
+  dryRun: boolean;
+  onItem?: (item: GarbageItem) => void;
+  /** `done` of `total` of a step; total is undefined when it is not known beforehand. */
+  onProgress?: (step: string, done: number, total: number | undefined) => void;
+}
+
+/** Between batches, so that pushes get the write lock. */
+const PAUSE_MS = 5;
+
+/** What the steps share. */
+export interface GarbageRun {
+  context: RegistryContext;
+  dryRun: boolean;
+  item: (item: GarbageItem) => void;
+  progress: (step: string, done: number, total?: number) => void;
+  /** Called between batches: keeps the lease, lets pushes in. */
+  breathe: () => Promise<void>;
+}
+
+/**
+ * Collects garbage once, as `protocol.md` beside this file says.
+ *
+ * @throws GarbageBusyError when another process collects (not for a dry run, which takes no lease and changes nothing)
+ */
+export async function collectGarbage(context: RegistryContext, options: GarbageOptions): Promise<GarbageResult> {
+  const started = performance.now();
+  const lease = options.dryRun ? undefined : await takeLease(context);
+  const run: GarbageRun = {
+    context,
+    dryRun: options.dryRun,
+    item: options.onItem ?? (() => {}),
+    progress: options.onProgress ?? (() => {}),
+    breathe: async () => {
+      await lease?.renew();
+      if (!options.dryRun) await Bun.sleep(PAUSE_MS);
+    },
+  };
+  const result: GarbageResult = {
+    dryRun: options.dryRun,
+    uploads: 0,
+    manifests: 0,
+    links: 0,
+    blobs: 0,
+    bytes: 0,
+    seconds: 0,
+  };
+  try {
+    if (!run.dryRun) add(result, await removeCondemned(run));
+    result.uploads = await expireUploads(run);
+    const repositories = await context.database.read
+      .selectFrom('repositories')
+      .select(['id', 'name'])
+      .orderBy('id')
+      .execute();
+    const inUse = await context.digestsInUse();
+    const freed = new Map<Digest, number>();
+    for (const [index, repository] of repositories.entries()) {
+      run.progress('repositories', index, repositories.length);
+      const dead = await deadManifests(run, repository, inUse);
+      if (!run.dryRun) result.manifests += await collectManifests(run, repository.id, dead);
+      else result.manifests += dead.dead.size;
+      result.links += await unlinkBlobs(run, repository, dead.dead, freed);
+    }
+    run.progress('repositories', repositories.length, repositories.length);
+    if (run.dryRun) {
+      add(result, await wouldFreeBlobs(run, freed));
+    } else {
+      await condemnBlobs(run);
+      add(result, await removeCondemned(run));
+    }
+    add(result, await removeOrphans(run));
+  } finally {
+    await lease?.release();
+  }
+  result.seconds = Math.round(performance.now() - started) / 1000;
+  return result;
+}
+
+function add(result: GarbageResult, removed: { blobs: number; bytes: number }): void {
+  result.blobs += removed.blobs;
+  result.bytes += removed.bytes;
+}
