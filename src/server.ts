@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Hono } from 'hono';
 import pino, { type Logger } from 'pino';
 import { authorizeAnonymous } from './accounts/authorize.ts';
 import type { Settings } from './config/settings.ts';
@@ -103,7 +102,7 @@ export function createServer(options: {
   newRequestId: () => string;
   accepting: () => boolean;
   metrics: OperationsSources['metrics'];
-}): Hono {
+}): (request: Request) => Response | Promise<Response> {
   const { settings, registry } = options;
   const environment: Environment = {
     authorize: authorizeAnonymous(settings.anonymous),

@@ -20,3 +20,31 @@ export function byPath<Handler>(routes: readonly Route<Handler>[]): Map<string, 
   }
   return paths;
 }
+
+/** A path in Hono's notation as a pattern over the raw path; `names` are its parameters in order. */
+export function compilePath(path: string): { pattern: RegExp; names: string[] } {
+  const names: string[] = [];
+  const source = path.replace(/:(\w+)(\{\.\+\})?/g, (_, name: string, slashes: string | undefined) => {
+    names.push(name);
+    return slashes === undefined ? '([^/]+)' : '(.+)';
+  });
+  return { pattern: new RegExp(`^${source}$`), names };
+}
+
+/** The path of an absolute URL as it was sent, without parsing the rest. */
+export function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  if (start < 0) return '/';
+  const query = url.indexOf('?', start);
+  return query < 0 ? url.slice(start) : url.slice(start, query);
+}
+
+/** A parameter without percent-encoding; a malformed one as it is, for the parser to refuse. */
+export function decoded(value: string | undefined): string | undefined {
+  if (value === undefined || !value.includes('%')) return value;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}

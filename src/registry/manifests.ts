@@ -99,12 +99,10 @@ export async function putManifest(
         protected_until: protectedUntil,
       })
       .onConflict((conflict) =>
-        conflict
-          .columns(['repository_id', 'digest'])
-          .doUpdateSet({
-            media_type: manifest.mediaType,
-            protected_until: greatest('manifests.protected_until', protectedUntil),
-          }),
+        conflict.columns(['repository_id', 'digest']).doUpdateSet({
+          media_type: manifest.mediaType,
+          protected_until: greatest('manifests.protected_until', protectedUntil),
+        }),
       )
       .execute();
     for (let i = 0; i < manifest.targets.length; i += BATCH) {

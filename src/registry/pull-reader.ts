@@ -50,6 +50,11 @@ export class PullReader {
     sizeCalculation: (content) => content.byteLength + 200,
   });
   #version: number | undefined;
+  /** Whether `#version` was read in this turn of the event loop. */
+  #checked = false;
+  readonly #uncheck = () => {
+    this.#checked = false;
+  };
 
   constructor(database: Database) {
     this.#database = database;
@@ -124,10 +129,18 @@ export class PullReader {
     return blob;
   }
 
-  /** Empties the caches when anything was committed since. Returns whether answers may be cached at all. */
+  /**
+   * Empties the caches when anything was committed since. Returns whether answers may be cached at all.
+   *
+   * Reading the version costs three system calls, so it is read once a turn of the event loop. That is exact: the requests
+   * of one turn had all arrived when it began, so none of them can have been sent after a commit that it missed.
+   */
   #refresh(): boolean {
+    if (this.#checked) return true;
     const version = this.#database.version();
     if (version === undefined) return false;
+    this.#checked = true;
+    setImmediate(this.#uncheck);
     if (version !== this.#version) {
       this.#version = version;
       this.#answers.clear();

@@ -44,7 +44,7 @@ export async function runWorker(order: WorkerOrder): Promise<void> {
   });
   instruments = measured;
 
-  const app = createServer({
+  const answer = createServer({
     settings,
     registry,
     instruments: measured,
@@ -65,7 +65,7 @@ export async function runWorker(order: WorkerOrder): Promise<void> {
     idleTimeout: 240,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     development: false,
-    fetch: (request) => app.fetch(request),
+    fetch: answer,
     error: (error) => {
       log.error({ err: error }, 'a response failed');
       return new Response('internal error\n', { status: 500 });
