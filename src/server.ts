@@ -1,11 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { authorizeAnonymous } from './accounts/authorize.ts';
 import type { Settings } from './config/settings.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
-import { PostgresDatabase } from './database/postgres.ts';
 import { SqliteDatabase } from './database/sqlite.ts';
 import { createApp } from './http/app.ts';
 import type { Environment } from './http/dispatch.ts';
@@ -35,12 +34,12 @@ export interface OpenRegistry {
  * @param processName unique among the processes that share the data
  * @throws DatabaseUnavailableError, StoreUnavailableError
  */
-export function openRegistry(
+export async function openRegistry(
   settings: DataSettings,
   processName: string,
   hooks: { onStep?: (step: RegistryStep | StoreStep) => void; onReceived?: (bytes: number) => void } = {},
-): OpenRegistry {
-  const database = openDatabase(settings);
+): Promise<OpenRegistry> {
+  const database = await openDatabase(settings);
   const onStep = hooks.onStep ?? (() => {});
   const store = new FilesystemBlobStore({ root: settings.data, onStep });
   const registry: RegistryContext = {
@@ -78,7 +77,7 @@ export async function prepareData(settings: DataSettings): Promise<void> {
     });
   }
   await new FilesystemBlobStore({ root: settings.data }).prepare();
-  const database = openDatabase(settings);
+  const database = await openDatabase(settings);
   try {
     await migrate(database);
   } finally {
@@ -86,10 +85,11 @@ export async function prepareData(settings: DataSettings): Promise<void> {
   }
 }
 
-function openDatabase(settings: DataSettings): Database {
-  return settings.database === undefined
-    ? new SqliteDatabase(join(settings.data, 'berth.db'))
-    : new PostgresDatabase(settings.database);
+async function openDatabase(settings: DataSettings): Promise<Database> {
+  if (settings.database === undefined) return new SqliteDatabase(join(settings.data, 'berth.db'));
+  // Loaded only when it is used: it is a tenth of an idle worker's memory.
+  const { PostgresDatabase } = await import('./database/postgres.ts');
+  return new PostgresDatabase(settings.database);
 }
 
 /** The HTTP side of one worker. */
@@ -129,17 +129,4 @@ const EMPTY = digestOf(new Uint8Array());
 /** @throws DatabaseUnavailableError */
 export async function readDatabase(database: Database): Promise<void> {
   await database.read.selectFrom('leases').select('name').limit(1).execute();
-}
-
-/** JSON lines on standard error. */
-export function createLog(level: Settings['logLevel'], bindings: Record<string, unknown> = {}): Logger {
-  return pino(
-    {
-      level,
-      base: bindings,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    pino.destination({ dest: 2, sync: false }),
-  );
 }

@@ -18,7 +18,7 @@ export async function withData<T>(settings: Settings, work: (registry: RegistryC
   if (!existsSync(join(data, 'blobs'))) {
     throw new UsageError(`--data: ${data} holds no registry; give the directory that berth serve uses`);
   }
-  const { registry, close } = openRegistry({ ...settings, data }, `c${process.pid.toString(36)}`, {
+  const { registry, close } = await openRegistry({ ...settings, data }, `c${process.pid.toString(36)}`, {
     onStep: failpoint(process.env.BERTH_FAILPOINT),
   });
   try {

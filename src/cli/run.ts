@@ -1,6 +1,5 @@
 import { Command, CommanderError } from 'commander';
 import pkg from '../../package.json' with { type: 'json' };
-import { explain } from './explain.ts';
 
 /** 1: it could not be done. 2: the command line was wrong. */
 export const EXIT = { ok: 0, error: 1, usage: 2 } as const;
@@ -41,6 +40,7 @@ export async function run(args: string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { explain } = await import('./explain.ts');
     const { message, usage } = explain(error);
     process.stderr.write(`berth: ${message}\n`);
     return usage ? EXIT.usage : EXIT.error;

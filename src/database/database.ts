@@ -47,3 +47,8 @@ export class DatabaseFullError extends Error {
 export class DatabaseUnavailableError extends Error {
   override readonly name = 'DatabaseUnavailableError';
 }
+
+/** The data was written by a newer Berth. */
+export class NewerSchemaError extends Error {
+  override readonly name = 'NewerSchemaError';
+}

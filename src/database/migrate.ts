@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Database, DatabaseKind } from './database.ts';
+import { type Database, type DatabaseKind, NewerSchemaError } from './database.ts';
 import * as registry from './migrations/0001-registry.ts';
 
 type Migration = { up: (db: Kysely<unknown>, kind: DatabaseKind) => Promise<void> };
@@ -9,11 +9,6 @@ const MIGRATIONS: readonly Migration[] = [registry];
 
 /** The schema that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
-
-/** The data was written by a newer Berth. */
-export class NewerSchemaError extends Error {
-  override readonly name = 'NewerSchemaError';
-}
 
 /** Any key will do, as long as every Berth takes the same. */
 const ADVISORY_LOCK = 0x6265727468;

@@ -1,9 +1,9 @@
 import { afterAll, describe } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
 import { type RunningPostgres, requirePostgres, startPostgres } from '../../tests/support/postgres.ts';
+import { testFolder } from '../storage/contract.ts';
 import type { Database, DatabaseKind } from './database.ts';
 import { PostgresDatabase } from './postgres.ts';
 import { SqliteDatabase } from './sqlite.ts';
@@ -33,7 +33,7 @@ export function onEachDatabase(
       for (const folder of folders) rmSync(folder, { recursive: true, force: true });
     });
     define(async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'berth-database-'));
+      const folder = testFolder('database');
       folders.push(folder);
       const address = join(folder, 'berth.db');
       return { kind: 'sqlite', address, open: () => keep(opened, new SqliteDatabase(address)) };
@@ -60,7 +60,8 @@ async function closeAll(opened: Database[]): Promise<void> {
 }
 
 const SHARED = Symbol.for('berth.test.postgres');
-const shared = globalThis as unknown as { [SHARED]?: Promise<RunningPostgres> };
+const WATCH = Symbol.for('berth.test.postgres.watch');
+const shared = globalThis as unknown as { [SHARED]?: Promise<RunningPostgres>; [WATCH]?: unknown };
 
 /** One cluster for the test process, over all test files. What is on it is thrown away, so it need not be durable. */
 function cluster(): Promise<RunningPostgres> {
@@ -76,12 +77,21 @@ async function startCluster(): Promise<RunningPostgres> {
   await client.connect();
   const { rows } = await client.query<{ data_directory: string }>('show data_directory');
   await client.end();
-  const root = dirname(rows[0]?.data_directory ?? '');
-  // Nothing asynchronous runs any more then: the signal is sent, and the folder removed once the server is gone.
-  process.on('exit', () => {
-    void postgres.stop();
-    Bun.sleepSync(150);
-    if (root.includes('berth-postgres-')) rmSync(root, { recursive: true, force: true });
-  });
+  endWithThisProcess(rows[0]?.data_directory ?? '');
   return postgres;
+}
+
+/**
+ * Bun's test runner has no hook for the end of all files. A shell that waits for the end of its input sees this process go,
+ * however it goes, then ends the server and removes what it left.
+ */
+function endWithThisProcess(cluster: string): void {
+  const root = dirname(cluster);
+  if (!basename(root).startsWith('berth-postgres-')) throw new Error(`not a test's cluster: ${cluster}`);
+  const script = 'read -r _; pid=$(head -n 1 "$1/postmaster.pid"); kill -QUIT "$pid"; sleep 1; rm -rf "$2"';
+  const options = { stdin: 'pipe', stdout: 'ignore', stderr: 'ignore' } as const;
+  const child = Bun.spawn(['sh', '-c', script, 'sh', cluster, root], options);
+  child.unref();
+  // Kept, so that the pipe is not collected before the process ends.
+  shared[WATCH] = child;
 }

@@ -11,7 +11,7 @@ export function createApp(
   environment: Environment,
   operations: OperationsSources,
 ): (request: Request) => Response | Promise<Response> {
-  const v2 = matcher(environment, v2Protocol(registry, environment), '/v2/');
+  const v2 = matcher(environment, v2Protocol(registry, environment), '/v2');
   const app = new Hono();
   const api = apiProtocol(registry, environment);
   mount(app, environment, api);

@@ -48,7 +48,7 @@ export function mountNotFound<Handler>(
  * Matches a table's paths itself, in order. The pull path goes through here: it takes a third of the time of Hono's
  * router on paths whose name may hold slashes (`bench/`, `docs/decisions/0002-routing-v2.md`).
  *
- * @param root what every path begins with, e.g. `/v2/`
+ * @param root what every path begins with, e.g. `/v2`
  */
 export function matcher<Handler>(
   environment: Environment,
@@ -65,7 +65,7 @@ export function matcher<Handler>(
       const param = (name: string) => decoded(match[entry.names.indexOf(name) + 1]);
       return handle(environment, protocol, entry.path, entry.methods, request, param);
     }
-    return handleUnknown(environment, protocol, `${root}*`, request);
+    return handleUnknown(environment, protocol, `${root}/*`, request);
   };
 }
 

@@ -1,6 +1,7 @@
 import { Database as BunSqlite } from 'bun:sqlite';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StartError } from './start-error.ts';
 
 /** Another `berth serve` uses the data directory. */
 export class DataInUseError extends Error {
@@ -12,12 +13,12 @@ export class DataInUseError extends Error {
  * the process, however it ends, so no stale lock is ever left.
  *
  * @param owner what to tell a second starter, e.g. `pid 17, http://localhost:5000`
- * @throws DataInUseError
+ * @throws DataInUseError, StartError when the directory can't be written
  */
 export function lockData(data: string, owner: string): () => void {
   const path = join(data, 'serve.lock');
   const ownerPath = join(data, 'serve.owner');
-  const lock = new BunSqlite(path, { create: true, readwrite: true });
+  const lock = open(path);
   try {
     lock.run('PRAGMA busy_timeout = 1500');
     lock.run('PRAGMA journal_mode = DELETE');
@@ -29,10 +30,24 @@ export function lockData(data: string, owner: string): () => void {
         `${data} is in use by another berth serve (${ownerOf(ownerPath)}); stop it, or give another --data`,
       );
     }
-    throw error;
+    throw unusable(data, error);
   }
   writeFileSync(ownerPath, owner);
   return () => lock.close();
+}
+
+function open(path: string): BunSqlite {
+  try {
+    return new BunSqlite(path, { create: true, readwrite: true });
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+function unusable(path: string, error: unknown): StartError {
+  return new StartError(
+    `--data: cannot write ${path}: ${error instanceof Error ? error.message : 'unknown error'}; check its owner and that the disk is writable`,
+  );
 }
 
 function ownerOf(path: string): string {

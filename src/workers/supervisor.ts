@@ -1,20 +1,22 @@
+import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Subprocess } from 'bun';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
-import { releaseHoldsOf } from '../registry/upload-holder.ts';
-import { createLog, openRegistry, prepareData } from '../server.ts';
+import { createLog } from '../log.ts';
 import { lockData } from './data-lock.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
 import { choosePort } from './port.ts';
 import { selfCommand } from './self.ts';
+import { StartError } from './start-error.ts';
 import type { WorkerOrder } from './worker.ts';
 
 const MOST_WORKERS = 4;
 const COLLECT_WITHIN_MS = 1_500;
 /** A worker that ends sooner than this after its start is started again only after a pause. */
 const QUICK_END_MS = 1_000;
-const PAUSE_MS = 1_000;
+const PAUSE_MS = 500;
+const MOST_PAUSE_MS = 30_000;
 
 interface Worker {
   number: number;
@@ -34,6 +36,7 @@ export class Supervisor {
   readonly #collections = new Map<string, { metrics: WorkerMetrics[]; left: number; done: () => void }>();
   readonly #unlock: () => void;
   readonly #ended = Promise.withResolvers<number>();
+  readonly #serving = new Set<string>();
   #starts = 0;
   #stopping = false;
   #gc: { timer?: Timer; child?: Subprocess } = {};
@@ -47,21 +50,21 @@ export class Supervisor {
   /**
    * Resolves when every worker serves. Settings come back with what was chosen: the port, the number of workers.
    *
-   * @throws DataInUseError, PortInUseError, NewerSchemaError, DatabaseUnavailableError, StoreUnavailableError
+   * @throws DataInUseError, PortInUseError, StartError
    */
   static async start(settings: Settings): Promise<Supervisor> {
-    await prepareData(settings);
+    makeDirectory(settings.data);
     const unlock = lockData(settings.data, `pid ${process.pid}, port ${settings.port}`);
+    let supervisor: Supervisor | undefined;
     try {
       const { host, port } = await choosePort(settings.host, settings.port);
       const workers = settings.workers ?? Math.min(availableParallelism(), MOST_WORKERS);
-      const supervisor = new Supervisor({ ...settings, host, port, workers }, unlock);
-      await supervisor.#releaseHolds('');
-      const numbers = Array.from({ length: workers }, (_, i) => i + 1);
-      await Promise.all(numbers.map((number) => supervisor.#startWorker(number)));
+      supervisor = new Supervisor({ ...settings, host, port, workers }, unlock);
+      await supervisor.#startWorkers(workers);
       supervisor.#scheduleGarbageCollection();
       return supervisor;
     } catch (error) {
+      supervisor?.kill();
       unlock();
       throw error;
     }
@@ -80,9 +83,7 @@ export class Supervisor {
     this.#gc.child?.kill('SIGTERM');
     this.#log.info('stopping');
     for (const worker of this.#workers.values()) send(worker, { kind: 'stop' });
-    const late = setTimeout(() => {
-      for (const worker of this.#workers.values()) worker.child.kill('SIGKILL');
-    }, this.settings.shutdownTimeout + 5_000);
+    const late = setTimeout(() => this.kill(), this.settings.shutdownTimeout + 5_000);
     await Promise.all([...this.#workers.values()].map((worker) => worker.child.exited));
     await this.#gc.child?.exited;
     clearTimeout(late);
@@ -90,9 +91,22 @@ export class Supervisor {
     this.#ended.resolve(0);
   }
 
-  async #startWorker(number: number): Promise<void> {
+  /** Ends every worker at once. */
+  kill(): void {
+    this.#stopping = true;
+    for (const worker of this.#workers.values()) worker.child.kill('SIGKILL');
+  }
+
+  /** The first one migrates; the others find it done. This directory has one supervisor, so no upload is held now. */
+  async #startWorkers(count: number): Promise<void> {
+    await this.#startWorker(1, { first: true, ended: this.settings.database === undefined ? '' : undefined });
+    const others = Array.from({ length: count - 1 }, (_, i) => i + 2);
+    await Promise.all(others.map((number) => this.#startWorker(number, { first: false, ended: undefined })));
+  }
+
+  async #startWorker(number: number, start: Pick<WorkerOrder, 'first' | 'ended'>): Promise<void> {
     const name = `${process.pid.toString(36)}${(Date.now() % 36 ** 4).toString(36)}${(this.#starts++).toString(36)}`;
-    const order: WorkerOrder = { number, name, settings: this.settings };
+    const order: WorkerOrder = { number, name, settings: this.settings, ...start };
     const ready = Promise.withResolvers<void>();
     const child = Bun.spawn([...selfCommand(), 'worker'], {
       env: { ...process.env, BERTH_WORKER: JSON.stringify(order) },
@@ -101,40 +115,34 @@ export class Supervisor {
       stderr: 'inherit',
       ipc: (message: FromWorker) => {
         if (message.kind === 'ready') ready.resolve();
-        else if (message.kind === 'failed') ready.reject(new Error(message.reason));
+        else if (message.kind === 'failed') ready.reject(new StartError(message.reason));
         else if (message.kind === 'metrics-wanted') void this.#collectMetrics(worker, message.request);
         else this.#gatherMetrics(message.request, message.metrics);
       },
       onExit: (_child, code, signal) => {
-        ready.reject(new Error(`worker ${number} ended before it served (${signal ?? code})`));
+        ready.reject(new StartError(`worker ${number} ended before it served (${signal ?? code})`));
         void this.#workerEnded(worker, code, signal);
       },
     });
     const worker: Worker = { number, name, startedAt: Date.now(), child };
     this.#workers.set(number, worker);
     await ready.promise;
+    this.#serving.add(name);
   }
 
   async #workerEnded(worker: Worker, code: number | null, signal: unknown): Promise<void> {
     this.#workers.delete(worker.number);
-    if (this.#stopping) return;
+    // One that never served has been reported by `start`, or by the attempt that started it again.
+    if (this.#stopping || !this.#serving.delete(worker.name)) return;
     this.#log.error({ number: worker.number, code, signal }, 'a worker ended; starting another');
-    await this.#releaseHolds(worker.name).catch((error) =>
-      this.#log.warn({ err: error }, 'uploads stay held for a while'),
-    );
     if (Date.now() - worker.startedAt < QUICK_END_MS) await Bun.sleep(PAUSE_MS);
-    if (this.#stopping) return;
-    await this.#startWorker(worker.number).catch((error) => this.#log.error({ err: error }, 'a worker did not start'));
-  }
-
-  /** `worker` is a process that has ended; '' for all, at the start: this directory has one supervisor. */
-  async #releaseHolds(worker: string): Promise<void> {
-    if (worker === '' && this.settings.database !== undefined) return;
-    const { registry, close } = openRegistry(this.settings, `s${process.pid}`);
-    try {
-      await releaseHoldsOf(registry, worker);
-    } finally {
-      await close();
+    for (let pause = PAUSE_MS; !this.#stopping; pause = Math.min(pause * 2, MOST_PAUSE_MS)) {
+      try {
+        return await this.#startWorker(worker.number, { first: false, ended: worker.name });
+      } catch (error) {
+        this.#log.error({ err: error }, 'a worker did not start; trying again');
+        await Bun.sleep(pause);
+      }
     }
   }
 
@@ -183,6 +191,15 @@ export class Supervisor {
     if (collection === undefined) return;
     collection.metrics.push(metrics);
     if (--collection.left === 0) collection.done();
+  }
+}
+
+/** @throws StartError */
+function makeDirectory(data: string): void {
+  try {
+    mkdirSync(data, { recursive: true });
+  } catch (error) {
+    throw new StartError(`--data: cannot make ${data}: ${error instanceof Error ? error.message : 'unknown error'}`);
   }
 }
 

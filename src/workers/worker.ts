@@ -1,9 +1,12 @@
 import { AggregatorRegistry } from 'prom-client';
 import type { Settings } from '../config/settings.ts';
 import { Instruments } from '../http/instruments.ts';
-import { createLog, createServer, openRegistry, readDatabase } from '../server.ts';
+import { createLog } from '../log.ts';
+import { releaseHoldsOf } from '../registry/upload-holder.ts';
+import { createServer, openRegistry, prepareData, readDatabase } from '../server.ts';
 import { failpoint } from './failpoint.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
+import { storageReason } from './reason.ts';
 
 /** What the supervisor gives a worker, as JSON in BERTH_WORKER. */
 export interface WorkerOrder {
@@ -12,22 +15,40 @@ export interface WorkerOrder {
   /** Unique for each process that was ever started; begins an upload's holder. */
   name: string;
   settings: Settings;
+  /** This is the first worker of a start: it brings the data up to date before it serves. */
+  first: boolean;
+  /** Processes known to have ended, whose uploads may be taken over at once; '' is all that ever held one. */
+  ended: string | undefined;
 }
 
 const METRICS_WITHIN_MS = 3_000;
 
-/** Serves until the supervisor says stop, or is gone. */
+/** Serves until the supervisor says stop, or is gone. When it can't, it tells the supervisor why and ends. */
 export async function runWorker(order: WorkerOrder): Promise<void> {
+  try {
+    await serve(order);
+  } catch (error) {
+    tell({
+      kind: 'failed',
+      reason: storageReason(error) ?? `unexpected: ${error instanceof Error ? error.message : String(error)}`,
+    });
+    process.exit(1);
+  }
+}
+
+async function serve(order: WorkerOrder): Promise<void> {
   const { settings } = order;
+  if (order.first) await prepareData(settings);
   const log = createLog(settings.logLevel, { worker: order.number });
   let requests = 0;
   let accepting = true;
   const waiting = new Map<number, (metrics: WorkerMetrics[]) => void>();
   let instruments: Instruments | undefined;
-  const { registry, close } = openRegistry(settings, order.name, {
+  const { registry, close } = await openRegistry(settings, order.name, {
     onStep: failpoint(process.env.BERTH_FAILPOINT),
     onReceived: (bytes) => instruments?.blobBytes('received', bytes),
   });
+  if (order.ended !== undefined) await releaseHoldsOf(registry, order.ended);
   const measured = new Instruments({
     pending: () => server.pendingRequests,
     uploads: async () => {
@@ -114,6 +135,6 @@ export async function runWorker(order: WorkerOrder): Promise<void> {
   tell({ kind: 'ready', url: server.url.href });
 }
 
-export function tell(message: FromWorker): void {
+function tell(message: FromWorker): void {
   process.send?.(message);
 }

@@ -1,0 +1,84 @@
+// `npm test [-- SUITE ...]`: installs what the suites need, runs each, and ends with `N passed, N failed`.
+// In CI (CI=true) a missing tool is a failure; elsewhere a suite without its tools is left out, and says so.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { install } from './bun.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bun = `${root}/node_modules/.bin/bun`;
+const ci = Boolean(process.env.CI);
+
+/** Quick ones first. `timeout` is for one test, in seconds. */
+const SUITES = {
+  unit: { path: 'src', timeout: 60 },
+  structure: { path: 'tests/structure', timeout: 60 },
+  conformance: { path: 'tests/conformance', timeout: 60 },
+  'bad-input': { path: 'tests/bad-input', timeout: 180 },
+  binary: { path: 'tests/binary', timeout: 180 },
+  workers: { path: 'tests/workers', timeout: 120 },
+  crash: { path: 'tests/crash', timeout: 900 },
+  soak: { path: 'tests/soak', timeout: 600 },
+  clients: { path: 'tests/clients', timeout: 600 },
+};
+
+const chosen = process.argv.slice(2);
+for (const name of chosen) {
+  if (Object.hasOwn(SUITES, name)) continue;
+  console.error(`test: no suite ${name}; there are ${Object.keys(SUITES).join(', ')}`);
+  process.exit(2);
+}
+
+install();
+installTools();
+let passed = 0;
+let failed = 0;
+const failures = [];
+for (const [name, suite] of Object.entries(SUITES)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  if (!existsSync(`${root}/${suite.path}`)) continue;
+  const started = Date.now();
+  console.log(`\n=== ${name} (${suite.path})`);
+  const result = await run(suite);
+  passed += result.passed;
+  failed += result.failed;
+  if (result.failed > 0) failures.push(name);
+  console.log(`=== ${name}: ${result.passed} passed, ${result.failed} failed in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+if (failures.length > 0) console.log(`\nfailed suites: ${failures.join(', ')}`);
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);
+
+function run({ path, timeout }) {
+  return new Promise((resolve) => {
+    const child = spawn(bun, ['test', '--timeout', String(timeout * 1000), `./${path}`], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1' },
+    });
+    let tail = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        process.stdout.write(chunk);
+        tail = (tail + chunk).slice(-4_000);
+      });
+    }
+    child.on('close', (code) => {
+      const count = (word) => Number([...tail.matchAll(new RegExp(`^\\s*(\\d+) ${word}s?$`, 'gm'))].at(-1)?.[1] ?? 0);
+      const failures = count('fail') + count('error');
+      // A runner that died, or found nothing, has not passed.
+      resolve({ passed: count('pass'), failed: failures === 0 && code !== 0 ? 1 : failures });
+    });
+  });
+}
+
+function installTools() {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+    console.log('test: not root on Linux, so no tools are installed; suites say what they leave out');
+    return;
+  }
+  const { status } = spawnSync('bash', [`${root}/tests/support/install-tools.sh`], { stdio: 'inherit' });
+  if (status === 0) return;
+  console.log('test: the tools could not all be installed');
+  if (ci) process.exit(1);
+}
