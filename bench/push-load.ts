@@ -22,9 +22,10 @@ const clients = 4;
 export async function pushSteadily(server: string, perSecond: number, until: Promise<unknown>): Promise<Push[]> {
   const pushes: Push[] = [];
   let over = false;
-  void until.finally(() => {
+  const stop = () => {
     over = true;
-  });
+  };
+  void until.then(stop, stop); // why it ended is the caller's business
   const started = performance.now();
   const interval = (1000 / perSecond) * clients;
   const client = async (number: number) => {

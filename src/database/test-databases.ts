@@ -1,4 +1,4 @@
-import { afterAll, describe } from 'bun:test';
+import { afterAll, beforeAll, describe } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
@@ -41,6 +41,8 @@ export function onEachDatabase(
   });
   describe.skipIf(!requirePostgres(`${suite}, on PostgreSQL`))(`${suite}, on PostgreSQL`, () => {
     const opened: Database[] = [];
+    // Making a cluster takes seconds on a busy machine: more than a test is given.
+    beforeAll(() => cluster().then(() => {}), 120_000);
     afterAll(() => closeAll(opened));
     define(async () => {
       const address = await (await cluster()).newDatabase();

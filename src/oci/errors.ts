@@ -1,8 +1,9 @@
 /**
- * The error table of the distribution protocol: OCI Distribution 1.1 "Error Codes" (code-1 to code-14), the codes
- * that Docker Registry v2 adds, and one of Berth's own (PRECONDITION_FAILED, for compare-and-swap on tags).
+ * The error table of the distribution protocol: OCI Distribution 1.1 "Error Codes" (code-1 to code-14), what Docker
+ * Registry v2 adds, and Berth's own.
  *
- * `status` is the HTTP status that the renderer of /v2/ uses; `message` is the text a client shows.
+ * `status` is the HTTP status that the renderers use, `message` a title. `sent` is the code on /v2/ where it is not
+ * the row's own: the specification wants one of its fourteen, so a case that it has no code for travels under the nearest.
  * docs/reference/errors.md repeats this table, and a test holds the two together.
  */
 export const ERRORS = {
@@ -25,22 +26,45 @@ export const ERRORS = {
   UNSUPPORTED: { status: 405, message: 'the operation is unsupported', source: 'OCI code-13' },
   TOOMANYREQUESTS: { status: 429, message: 'too many requests', source: 'OCI code-14' },
   TAG_INVALID: { status: 400, message: 'manifest tag did not match the allowed form', source: 'Docker Registry v2' },
-  RANGE_INVALID: { status: 416, message: 'invalid content range', source: 'Docker Registry v2' },
+  CHUNK_OUT_OF_ORDER: {
+    status: 416,
+    sent: 'BLOB_UPLOAD_INVALID',
+    message: 'the chunk does not begin where the upload ends',
+    source: 'OCI code-2',
+  },
+  RANGE_NOT_SATISFIABLE: {
+    status: 416,
+    sent: 'SIZE_INVALID',
+    message: 'no byte of the range exists',
+    source: 'RFC 9110',
+  },
   PAGINATION_NUMBER_INVALID: {
     status: 400,
+    sent: 'UNSUPPORTED',
     message: 'invalid number of results requested',
     source: 'Docker Registry v2',
   },
-  MANIFEST_TOO_LARGE: { status: 413, message: 'manifest is larger than 4 MiB', source: 'Berth' },
+  MANIFEST_TOO_LARGE: {
+    status: 413,
+    sent: 'SIZE_INVALID',
+    message: 'manifest is larger than 4 MiB',
+    source: 'OCI code-10',
+  },
   PRECONDITION_FAILED: { status: 412, message: 'the tag is not what the request expected', source: 'Berth' },
   BODY_INVALID: { status: 400, message: 'the request body is not what this route takes', source: 'Berth' },
   NOT_FOUND: { status: 404, message: 'no such resource', source: 'Berth' },
   STORAGE_FULL: { status: 507, message: 'the registry has no space left', source: 'Berth' },
   UNAVAILABLE: { status: 503, message: 'the registry cannot answer now; try again', source: 'Docker Registry v2' },
   UNKNOWN: { status: 500, message: 'unknown error', source: 'Docker Registry v2' },
-} as const satisfies Record<string, { status: number; message: string; source: string }>;
+} as const satisfies Record<string, { status: number; sent?: string; message: string; source: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** The code that /v2/ sends for a row. */
+export function sentCode(code: ErrorCode): string {
+  const row = ERRORS[code];
+  return 'sent' in row ? row.sent : code;
+}
 
 /** A failure that has a row in the table. `reason` says which field and value, and what to do; it is shown to the client. */
 export class OciError extends Error {

@@ -15,9 +15,13 @@ const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 const NAME_MAX = 255;
 
+export function isRepositoryName(text: string): text is RepositoryName {
+  return text.length <= NAME_MAX && NAME.test(text);
+}
+
 /** @throws OciError NAME_INVALID */
 export function parseRepositoryName(text: string): RepositoryName {
-  if (text.length <= NAME_MAX && NAME.test(text)) return text as RepositoryName;
+  if (isRepositoryName(text)) return text;
   throw new OciError(
     'NAME_INVALID',
     text.length > NAME_MAX

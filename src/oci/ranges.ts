@@ -10,14 +10,17 @@ export interface ByteRange {
  * A `Range` header (RFC 9110 §14.2) for a body of `size` bytes: closed, open-ended or suffix. Several ranges, another
  * unit or a malformed header are ignored, as the RFC allows, and give undefined: the whole body.
  *
- * @throws OciError RANGE_INVALID (416) when no byte of the range exists
+ * @throws OciError RANGE_NOT_SATISFIABLE (416) when no byte of the range exists
  */
 export function parseRange(header: string | null, size: number): ByteRange | undefined {
   if (header === null) return undefined;
   const match = /^bytes=(?:(\d{1,15})-(\d{0,15})|-(\d{1,15}))$/.exec(header.trim());
   if (match === null) return undefined;
   const unsatisfiable = () =>
-    new OciError('RANGE_INVALID', `range: ${header} has no byte of a body of ${size} bytes`, { range: header, size });
+    new OciError('RANGE_NOT_SATISFIABLE', `range: ${header} has no byte of a body of ${size} bytes`, {
+      range: header,
+      size,
+    });
   if (match[3] !== undefined) {
     const length = Math.min(Number(match[3]), size);
     if (length === 0) throw unsatisfiable();

@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
+import { MANIFEST_MAX_BYTES } from '../oci/manifest.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { RegistryContext } from './context.ts';
 import { findRepository } from './repositories.ts';
@@ -11,6 +12,9 @@ export interface Referrer {
   artifactType?: string;
   annotations?: Record<string, string>;
 }
+
+/** Clients read a list as they read a manifest, with the same limit of 4 MiB. */
+const PAGE_MAX_BYTES = MANIFEST_MAX_BYTES - 1_024;
 
 /**
  * One page of the manifests whose subject is `subject`, by digest (end-12). Empty for a subject or repository that is not there.
@@ -33,12 +37,19 @@ export async function listReferrers(
     .limit(page.limit + 1);
   if (page.artifactType !== undefined) query = query.where('artifact_type', '=', page.artifactType);
   const rows = await query.execute();
-  const referrers = rows.slice(0, page.limit).map((row) => ({
-    mediaType: row.media_type,
-    digest: row.digest,
-    size: row.size,
-    ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
-    ...(row.annotations === null ? {} : { annotations: JSON.parse(row.annotations) as Record<string, string> }),
-  }));
-  return { referrers, more: rows.length > page.limit };
+  const referrers: Referrer[] = [];
+  let bytes = 0;
+  for (const row of rows.slice(0, page.limit)) {
+    const referrer = {
+      mediaType: row.media_type,
+      digest: row.digest,
+      size: row.size,
+      ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
+      ...(row.annotations === null ? {} : { annotations: JSON.parse(row.annotations) as Record<string, string> }),
+    };
+    bytes += Buffer.byteLength(JSON.stringify(referrer)) + 1;
+    if (bytes > PAGE_MAX_BYTES && referrers.length > 0) break;
+    referrers.push(referrer);
+  }
+  return { referrers, more: rows.length > referrers.length };
 }

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { onEachDatabase } from '../database/test-databases.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import { parseReference } from '../oci/names.ts';
 import { collectGarbage } from './garbage/collect.ts';
 import { deleteManifest } from './manifests.ts';
 import { setImmutableTags } from './repositories.ts';
@@ -13,6 +12,7 @@ import {
   DAY,
   named,
   openTestRegistry,
+  pulled,
   pushImage,
   type TestRegistry,
   tagged,
@@ -26,8 +26,7 @@ onEachDatabase('rolling a tag back', (newPlace) => {
   afterAll(() => registry?.remove());
   const rollback = (name: string, to?: Digest) =>
     rollbackTag(registry.context, named(name), tagged('latest'), { to, actor: ACTOR });
-  const current = async (name: string) =>
-    (await registry.context.pull.manifest(named(name), parseReference('latest')))?.digest;
+  const current = (name: string) => pulled(registry.context, name, 'latest');
   const push = async (name: string, ...seeds: string[]) => {
     const digests: Digest[] = [];
     for (const seed of seeds) digests.push((await pushImage(registry.context, name, seed, 'latest')).digest);
@@ -138,7 +137,7 @@ onEachDatabase('rolling a tag back', (newPlace) => {
       await rollbackTag(own.context, named('app'), tagged('latest'), { actor: ACTOR });
       own.advance(20 * DAY);
       await collectGarbage(own.context, { dryRun: false });
-      expect((await own.context.pull.manifest(named('app'), parseReference('latest')))?.digest).toBe(digest);
+      expect(await pulled(own.context, 'app', 'latest')).toBe(digest);
     } finally {
       own.remove();
     }

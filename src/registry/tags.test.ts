@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { onEachDatabase } from '../database/test-databases.ts';
 import type { Digest } from '../oci/digest.ts';
-import { parseReference } from '../oci/names.ts';
 import { deleteManifest } from './manifests.ts';
 import { setImmutableTags } from './repositories.ts';
 import { deleteTag, listTagRows, listTags, tagHistory } from './tags.ts';
@@ -11,6 +10,7 @@ import {
   imageOf,
   named,
   openTestRegistry,
+  pulled,
   pushBlob,
   pushImage,
   pushManifest,
@@ -95,7 +95,7 @@ onEachDatabase('tags', (newPlace) => {
       const document = imageOf({ config, layers: [missing] });
       expect(await codeOf(pushManifest(context, 'half', document, 'latest'))).toBe('MANIFEST_BLOB_UNKNOWN');
       expect(await codeOf(history('half', 'latest'))).toBe('MANIFEST_UNKNOWN');
-      expect(await context.pull.manifest(named('half'), parseReference('latest'))).toBeUndefined();
+      expect(await pulled(context, 'half', 'latest')).toBeUndefined();
     });
   });
 
@@ -145,7 +145,7 @@ onEachDatabase('tags', (newPlace) => {
       expect(await codeOf(pushManifest(context, 'cas', three, 'latest', { match: [one.digest] }))).toBe(
         'PRECONDITION_FAILED',
       );
-      expect((await context.pull.manifest(named('cas'), parseReference('latest')))?.digest).toBe(second);
+      expect(await pulled(context, 'cas', 'latest')).toBe(second);
       expect(await history('cas', 'latest')).toHaveLength(2);
       await pushManifest(context, 'cas', three, 'latest', { match: [one.digest, second] });
       expect(await history('cas', 'latest')).toHaveLength(3);
@@ -196,9 +196,9 @@ onEachDatabase('tags', (newPlace) => {
           ),
         );
         expect(codes.sort()).toEqual(['PRECONDITION_FAILED', 'PRECONDITION_FAILED', 'none']);
-        const now = await context.pull.manifest(named('race'), parseReference('latest'));
-        expect(now?.digest).not.toBe(expected);
-        expected = now?.digest ?? expected;
+        const now = await pulled(context, 'race', 'latest');
+        expect(now).not.toBe(expected);
+        expected = now ?? expected;
       }
       expect(await history('race', 'latest')).toHaveLength(9);
     });
@@ -238,7 +238,7 @@ onEachDatabase('tags', (newPlace) => {
       expect(await move).toBe('DENIED');
       expect(await codeOf(deleteTag(context, named('fixed'), tagged('v1'), {}, ACTOR))).toBe('DENIED');
       expect(await codeOf(deleteManifest(context, named('fixed'), one.digest, ACTOR))).toBe('DENIED');
-      expect((await context.pull.manifest(named('fixed'), parseReference('v1')))?.digest).toBe(one.digest);
+      expect(await pulled(context, 'fixed', 'v1')).toBe(one.digest);
     });
 
     test('pushing the same manifest to an immutable tag again is no change and succeeds', async () => {

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import type { Database } from '../database/database.ts';
 import { migrate } from '../database/migrate.ts';
 import type { DatabasePlace } from '../database/test-databases.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
@@ -106,6 +107,64 @@ export async function pushBlob(context: RegistryContext, name: string, content: 
   const { id } = await startUpload(context, named(name));
   await completeUpload(context, named(name), id, digest, { body: bodyOf([bytes]) });
   return digest;
+}
+
+/**
+ * The same context with moments at which a test does something else: before each write transaction, and when its statements
+ * have run and it is about to commit (on PostgreSQL alone can others go on meanwhile).
+ */
+export function interposed(
+  context: RegistryContext,
+  moments: { beforeTransaction?: () => Promise<void>; beforeCommit?: () => Promise<void> },
+): RegistryContext {
+  const { database } = context;
+  const around =
+    (run: Database['transaction']): Database['transaction'] =>
+    async (work) => {
+      await moments.beforeTransaction?.();
+      return run(async (tx) => {
+        const result = await work(tx);
+        await moments.beforeCommit?.();
+        return result;
+      });
+    };
+  const wrapped: Database = {
+    kind: database.kind,
+    read: database.read,
+    transaction: around((work) => database.transaction(work)),
+    relaxedTransaction: around((work) => database.relaxedTransaction(work)),
+    prepare: (query) => database.prepare(query),
+    version: () => database.version(),
+    close: () => database.close(),
+  };
+  return { ...context, database: wrapped };
+}
+
+/** A place where work waits until it is let go, and where a test can wait for it to come. */
+export function gate() {
+  const arrival = Promise.withResolvers<void>();
+  const opening = Promise.withResolvers<void>();
+  return {
+    arrived: arrival.promise,
+    open: () => opening.resolve(),
+    pass: () => {
+      arrival.resolve();
+      return opening.promise;
+    },
+  };
+}
+
+/**
+ * What a reference names for a request that comes now. A request comes with a turn of the event loop, and the reader looks once
+ * a turn whether anything was committed.
+ */
+export async function pulled(context: RegistryContext, name: string, reference: string): Promise<Digest | undefined> {
+  await nextTurn();
+  return (await context.pull.manifest(named(name), parseReference(reference)))?.digest;
+}
+
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A descriptor of a blob or manifest; the size is not checked by a registry. */

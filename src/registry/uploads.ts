@@ -63,7 +63,7 @@ export async function uploadStatus(context: RegistryContext, name: RepositoryNam
 /**
  * Appends a chunk (end-5). When the connection breaks, what had arrived stays, and the client can go on from there.
  *
- * @throws OciError BLOB_UPLOAD_UNKNOWN; RANGE_INVALID when the chunk does not begin where the upload ends; SIZE_INVALID when
+ * @throws OciError BLOB_UPLOAD_UNKNOWN; CHUNK_OUT_OF_ORDER when the chunk does not begin where the upload ends; SIZE_INVALID when
  *   `Content-Range` and the body disagree
  */
 export async function appendUpload(
@@ -213,7 +213,7 @@ function checkRange(chunk: UploadChunk, start: number): void {
   if (chunk.range === undefined) return;
   if (chunk.range.start !== start) {
     throw new OciError(
-      'RANGE_INVALID',
+      'CHUNK_OUT_OF_ORDER',
       `content-range: begins at ${chunk.range.start}, but the upload has ${start} bytes`,
       {
         expected: start,

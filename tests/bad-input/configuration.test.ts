@@ -77,8 +77,8 @@ test('a flag wins over a variable, a variable over the file', async () => {
   try {
     const answer = await fetch(`http://127.0.0.1:${flag}/v2/`);
     expect(answer.status).toBe(200);
-    for (const port of [variable, file]) expect(fetch(`http://127.0.0.1:${port}/v2/`)).rejects.toThrow();
-    expect(running.output()).toContain('"level":20');
+    for (const port of [variable, file]) await expect(fetch(`http://127.0.0.1:${port}/v2/`)).rejects.toThrow();
+    expect(running.output()).toContain('"level":"debug"');
   } finally {
     await running.stop();
   }

@@ -9,7 +9,6 @@ const served = serve();
 const names = [
   '..',
   '../../etc',
-  'a/../b',
   'a//b',
   'a/',
   '%2e%2e',
@@ -60,6 +59,14 @@ describe('a name that is none', () => {
       }
     });
   }
+
+  test('of dots is read as RFC 3986 §5.2.4 has it, and stays within the paths of the registry', async () => {
+    const repository = freshName();
+    await served.registry.pushImage(repository, 'v1');
+    expect((await served.registry.get(`/v2/a/../${repository}/manifests/v1`)).status).toBe(200);
+    expect((await served.registry.get(`/v2/../../v2/${repository}/manifests/v1`)).status).toBe(200);
+    expect((await served.registry.get('/v2/../../etc/passwd')).status).toBe(404);
+  });
 
   test('makes no repository', async () => {
     const { repositories } = (await served.registry.get('/v2/_catalog?n=1000')).json() as { repositories: string[] };

@@ -7,7 +7,22 @@ const served = serve();
 const bytes = randomBytes(1000);
 
 describe('a Content-Range that is none', () => {
-  const headers = ['x', '0', '-', '0-', '-9', '9-0', 'a-b', '0-9-19', '0x0-0x9', '1.0-2', '-1-8', '0-9,10-19', '0 - 9', '＋0-9'];
+  const headers = [
+    'x',
+    '0',
+    '-',
+    '0-',
+    '-9',
+    '9-0',
+    'a-b',
+    '0-9-19',
+    '0x0-0x9',
+    '1.0-2',
+    '-1-8',
+    '0-9,10-19',
+    '0 - 9',
+    '+0-9',
+  ];
   for (const header of [...headers, '99999999999999999999-99999999999999999999', `0-${'9'.repeat(400)}`]) {
     test(`is refused and the upload is as it was: ${header.slice(0, 40)}`, async () => {
       const location = await served.registry.startUpload(freshName());
@@ -37,7 +52,16 @@ describe('a Content-Range that is none', () => {
 });
 
 describe('a Range of a blob that is none', () => {
-  const headers = ['bytes=0x0-0x9', 'bytes=0-9-19', 'bytes=,', 'bytes= 0-9', 'BYTES=0-9', 'bytes=0-9;', '=0-9', 'bytes 0-9'];
+  const headers = [
+    'bytes=0x0-0x9',
+    'bytes=0-9-19',
+    'bytes=,',
+    'bytes= 0-9',
+    'BYTES=0-9',
+    'bytes=0-9;',
+    '=0-9',
+    'bytes 0-9',
+  ];
   for (const header of [...headers, `bytes=${'9'.repeat(400)}-`, `bytes=${'0-1,'.repeat(2000)}2-3`, 'bytes=-', 'é']) {
     test(`gives the whole, a part or 416: ${header.slice(0, 40)}`, async () => {
       const repository = freshName();

@@ -39,7 +39,12 @@ describe('a second serve', () => {
   }, 20_000);
 
   test('on the same data directory by another path is refused too', async () => {
-    const said = await refused(['--port', String(await freePort()), '--data', `${served.berth.data}/../${served.berth.data.split('/').at(-1)}/.`]);
+    const said = await refused([
+      '--port',
+      String(await freePort()),
+      '--data',
+      `${served.berth.data}/../${served.berth.data.split('/').at(-1)}/.`,
+    ]);
     expect(said).toMatch(/in use/);
     await stillServes();
   }, 20_000);
@@ -59,7 +64,15 @@ describe('a port', () => {
   }, 20_000);
 
   test('at an address that this machine does not have is refused, and the address is named', async () => {
-    const args = ['serve', '--host', '192.0.2.77', '--port', String(await freePort()), '--data', `${served.berth.data}-other`];
+    const args = [
+      'serve',
+      '--host',
+      '192.0.2.77',
+      '--port',
+      String(await freePort()),
+      '--data',
+      `${served.berth.data}-other`,
+    ];
     const second = await berth(args);
     expect(second.code).toBe(1);
     expect(second.stderr + second.stdout).toContain('192.0.2.77');

@@ -8,8 +8,7 @@ import { type ContainersStore, makeStore, runFlags } from './containers-storage.
 import { type RegistryUnderTest, startRegistry, storedManifest } from './registry.ts';
 
 const canRun = requireTools('buildah', ['root', 'buildah', 'podman', 'skopeo', 'runc']);
-// Making the Debian image, once, takes half a minute.
-setDefaultTimeout(240_000);
+setDefaultTimeout(60_000);
 const insecure = '--tls-verify=false';
 
 describe.if(canRun)('buildah', () => {

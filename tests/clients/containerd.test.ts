@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { type Containerd, startContainerd } from '../support/engine.ts';
 import { busyboxImage, debianImage, type TestImage, twentyLayerImage, twoPlatformImage } from '../support/images.ts';
-import { requireTools, run } from '../support/tools.ts';
+import { requireTools } from '../support/tools.ts';
 import { startByteProxy } from './byte-proxy.ts';
 import { type RegistryUnderTest, startRegistry, statusOf, storedManifest } from './registry.ts';
 
@@ -16,7 +16,9 @@ describe.if(canRun)('containerd', () => {
   let second: Containerd;
 
   beforeAll(async () => {
-    [registry, first, second] = await Promise.all([startRegistry(), startContainerd(), startContainerd()]);
+    registry = await startRegistry();
+    first = await startContainerd();
+    second = await startContainerd();
   });
 
   afterAll(async () => {
@@ -32,18 +34,7 @@ describe.if(canRun)('containerd', () => {
   let containers = 0;
   const runs = (on: Containerd, name: string) => on.ctr(['run', '--rm', name, `test-${++containers}`]);
 
-  /** Imports a test image and names it. */
-  async function load(image: TestImage, name: string): Promise<void> {
-    await run([
-      'sh',
-      '-c',
-      'tar -C "$1" -cf - . | ctr --address "$2" --namespace test images import --all-platforms --digests --base-name imported -',
-      'sh',
-      image.path,
-      first.address,
-    ]);
-    await first.ctr(['images', 'tag', '--force', `imported@${image.manifest.digest}`, name]);
-  }
+  const load = (image: TestImage, name: string) => first.load(image.path, image.manifest.digest, name);
 
   for (const [name, image] of [
     ['busybox', busyboxImage],
@@ -112,6 +103,32 @@ describe.if(canRun)('containerd', () => {
       expect(whole).toBeGreaterThan(1_000_000);
       expect(proxy.passed.up - whole).toBeLessThan(50_000);
       expect((await storedManifest(registry, 'ctr/again', '2')).digest).toBe(image.manifest.digest);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test('a layer that another repository has is mounted and not sent again', async () => {
+    const proxy = await startByteProxy(registry);
+    try {
+      const image = await debianImage();
+      const source = `${registry.host}/ctr/mount-source:1`;
+      const reference = `${proxy.host}/ctr/mounted:1`;
+      await load(image, source);
+      await push(first, source);
+      await pull(second, source);
+      await second.ctr(['images', 'tag', source, reference]);
+      await push(second, reference);
+      const asked = proxy.requests
+        .filter((head) => head.startsWith('POST '))
+        .map((head) => decodeURIComponent(head.split('\r\n')[0] ?? ''));
+      expect(
+        asked.some(
+          (line) => line.includes(`mount=${image.layers[0]!.descriptor.digest}`) && line.includes('from=ctr/'),
+        ),
+      ).toBe(true);
+      expect(proxy.passed.up).toBeLessThan(50_000);
+      expect((await storedManifest(registry, 'ctr/mounted', '1')).digest).toBe(image.manifest.digest);
     } finally {
       await proxy.stop();
     }

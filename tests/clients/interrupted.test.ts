@@ -23,6 +23,7 @@ describe.if(canRun)('an interrupted transfer', () => {
   let registry: RegistryUnderTest;
   let proxy: ByteProxy;
   let engine: Engine;
+  let empty: Engine;
   let containerd: Containerd;
   let image: TestImage;
   let layer: string;
@@ -32,7 +33,10 @@ describe.if(canRun)('an interrupted transfer', () => {
     work = mkdtempSync(join(tmpdir(), 'berth-interrupted-'));
     image = await debianImage();
     layer = image.layers[0]!.descriptor.digest;
-    [registry, engine, containerd] = await Promise.all([startRegistry(), startEngine(), startContainerd()]);
+    registry = await startRegistry();
+    engine = await startEngine();
+    empty = await startEngine();
+    containerd = await startContainerd();
     await run(['skopeo', 'copy', '--dest-daemon-host', engine.socket, image.source, 'docker-daemon:loaded:1']);
     await run([
       'skopeo',
@@ -45,7 +49,7 @@ describe.if(canRun)('an interrupted transfer', () => {
   });
 
   afterAll(async () => {
-    await Promise.all([engine?.stop(), containerd?.stop()]);
+    await Promise.all([engine?.stop(), empty?.stop(), containerd?.stop()]);
     rmSync(work, { recursive: true, force: true });
     await registry?.stop();
   });
@@ -127,11 +131,11 @@ describe.if(canRun)('an interrupted transfer', () => {
   test('docker pull goes on with a range request when its connection is reset', async () => {
     const name = `${proxy.host}/there/debian:1`;
     const cut = proxy.cutAfter('down', 30 * MiB);
-    await engine.docker(['pull', name]);
+    await empty.docker(['pull', name]);
     await cut;
     expect(proxy.requests.filter((head) => /^Range: bytes=[1-9]\d*-/im.test(head)).length).toBeGreaterThan(0);
     expect(proxy.passed.down).toBeLessThan(1.5 * image.layers[0]!.descriptor.size);
-    expect(await engine.docker(['run', '--rm', '--network', 'none', name])).toBe(image.prints);
+    expect(await empty.docker(['run', '--rm', '--network', 'none', name])).toBe(image.prints);
   });
 
   test('a ctr pull that is killed goes on where it was with a range request', async () => {
@@ -188,15 +192,15 @@ describe.if(canRun)('an interrupted transfer', () => {
 
   test('two clients that push the same layer to the same repository at once both succeed', async () => {
     const other = await startByteProxy(registry);
+    // One that has not seen the layer in a registry: else it asks to mount it and sends nothing.
+    const fresh = await startContainerd();
     try {
-      const archive = `tar -C "$1" -cf - . | ctr --address "$2" --namespace test images import --digests --base-name imported -`;
-      await run(['sh', '-c', archive, 'sh', image.path, containerd.address]);
       const name = `${other.host}/race/debian:ctr`;
-      await containerd.ctr(['images', 'tag', `imported@${image.manifest.digest}`, name]);
+      await fresh.load(image.path, image.manifest.digest, name);
       // Each is stopped in the middle of the layer until the other is there too.
-      const both = [proxy.holdAfter('up', 16 * MiB), other.holdAfter('up', 16 * MiB)];
-      const pushes = [run(skopeoPush('race/debian:skopeo')), containerd.ctr(['images', 'push', '--plain-http', name])];
-      await Promise.race([Promise.all(both), Promise.all(pushes)]);
+      const both = Promise.all([proxy.holdAfter('up', 16 * MiB), other.holdAfter('up', 16 * MiB)]);
+      const pushes = [run(skopeoPush('race/debian:skopeo')), fresh.ctr(['images', 'push', '--plain-http', name])];
+      await Promise.race([both, Promise.all(pushes)]);
       proxy.letGo();
       other.letGo();
       await Promise.all(pushes);
@@ -205,7 +209,7 @@ describe.if(canRun)('an interrupted transfer', () => {
       }
       expect((await hashOfBlob(registry, 'race/debian', layer)).digest).toBe(layer);
     } finally {
-      await other.stop();
+      await Promise.all([other.stop(), fresh.stop()]);
     }
   });
 

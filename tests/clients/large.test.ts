@@ -15,7 +15,8 @@ describe.if(canRun)('a layer of 2 GiB', () => {
   let layer: { digest: string; size: number };
 
   beforeAll(async () => {
-    [registry, image] = await Promise.all([startRegistry(), largeImage()]);
+    registry = await startRegistry();
+    image = await largeImage();
     layer = image.layers[1]!.descriptor;
     expect(layer.size).toBeGreaterThan(2 ** 31);
   });

@@ -65,6 +65,8 @@ function checkError(method: string, answer: Answer, fail: Fail): void {
     const known = OCI_CODES.has(error.code) || BEYOND[error.code] === answer.status;
     if (!known) fail(`code ${error.code} is not one of the table`);
     if (typeof error.message !== 'string' || error.message === '') fail('no message');
+    if (!JSON.stringify(error).includes(answer.headers.get('x-request-id') ?? 'none'))
+      fail('no request id in the body');
   }
   if (answer.status === 405 && method !== 'DELETE') {
     // RFC 9110 §15.5.6. A DELETE refused for what it would break is 405 too (OCI "Deleting Blobs").

@@ -103,6 +103,8 @@ export interface Containerd {
   /** Runs `ctr ARGS` against it in the namespace `test`; throws when that fails. */
   ctr: (args: string[], options?: RunOptions) => Promise<string>;
   tryCtr: (args: string[], options?: RunOptions) => Promise<Ran>;
+  /** Imports the image of this digest from an OCI layout, with all its platforms, and names it. */
+  load: (layout: string, digest: string, name: string) => Promise<void>;
   log: () => string;
   stop: () => Promise<void>;
 }
@@ -139,6 +141,13 @@ export async function startContainerd(): Promise<Containerd> {
       pid: daemon.pid,
       ctr: (args, options) => run([...ctr, ...args], options),
       tryCtr: (args, options) => tryRun([...ctr, ...args], options),
+      async load(layout, digest, name) {
+        const archive = join(root, 'import.tar');
+        await run(['tar', '-C', layout, '-cf', archive, '.']);
+        await run([...ctr, 'images', 'import', '--all-platforms', '--digests', '--base-name', 'imported', archive]);
+        rmSync(archive);
+        await run([...ctr, 'images', 'tag', '--force', `imported@${digest}`, name]);
+      },
       log: daemon.log,
       stop: daemon.stop,
     };
@@ -165,7 +174,8 @@ interface Daemon {
 async function startDaemon({ root, command, env, ready }: DaemonOptions): Promise<Daemon> {
   const logFile = join(root, 'log');
   const descriptor = openSync(logFile, 'a');
-  const child = Bun.spawn(command, {
+  // The kernel ends it when the test process dies, however that happens.
+  const child = Bun.spawn(['setpriv', '--pdeathsig', 'TERM', ...command], {
     env: { ...process.env, ...env },
     stdin: 'ignore',
     stdout: descriptor,

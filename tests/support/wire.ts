@@ -33,7 +33,8 @@ export function requestBytes(host: string, method: string, path: string, parts: 
     }
     pieces.push(Buffer.from('0\r\n\r\n'));
   } else {
-    if (!named('content-length') && (body !== undefined || ['POST', 'PUT', 'PATCH'].includes(method))) {
+    const framed = named('content-length') || named('transfer-encoding');
+    if (!framed && (body !== undefined || ['POST', 'PUT', 'PATCH'].includes(method))) {
       headers['Content-Length'] = String(body?.length ?? 0);
     }
     if (body !== undefined) pieces.push(body);

@@ -1,5 +1,5 @@
-import { parseDigest } from '../../oci/digest.ts';
-import { parseRepositoryName, type RepositoryName } from '../../oci/names.ts';
+import { type Digest, parseDigest } from '../../oci/digest.ts';
+import { isRepositoryName, parseRepositoryName, type RepositoryName } from '../../oci/names.ts';
 import { parseContentRange, parseRange } from '../../oci/ranges.ts';
 import { deleteBlob, mountBlob, readBlob, repositoriesWithBlob, statBlob } from '../../registry/blobs.ts';
 import type { RegistryContext } from '../../registry/context.ts';
@@ -23,13 +23,16 @@ export async function pullBlob(registry: RegistryContext, request: BerthRequest)
   const digest = parseDigest(request.param('digest'));
   const blob = await readBlob(registry, name, digest);
   if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
-  return { kind: 'blob', digest, blob, range: parseRange(request.header('range'), blob.size) };
+  const range = wantsRange(request, digest) ? parseRange(request.header('range'), blob.size) : undefined;
+  return { kind: 'blob', digest, blob, range };
 }
 
 export async function headBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
   const name = parseRepositoryName(request.param('name'));
   const digest = parseDigest(request.param('digest'));
-  return { kind: 'blob-size', digest, size: await statBlob(registry, name, digest) };
+  const size = await statBlob(registry, name, digest);
+  if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
+  return { kind: 'blob-size', digest, size };
 }
 
 export async function removeBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
@@ -90,11 +93,22 @@ export async function stopUpload(registry: RegistryContext, request: BerthReques
 /** Only from where the caller may read: else a mount would show what is in a private repository. */
 async function mountSources(registry: RegistryContext, request: BerthRequest): Promise<RepositoryName[]> {
   const from = request.query('from');
-  const candidates =
-    from === undefined
-      ? await repositoriesWithBlob(registry, parseDigest(request.query('mount') ?? ''), MOUNT_CANDIDATES)
-      : [parseRepositoryName(from)];
-  return candidates.filter((name) => request.may('read', name));
+  if (from === undefined) {
+    const candidates = await repositoriesWithBlob(
+      registry,
+      parseDigest(request.query('mount') ?? ''),
+      MOUNT_CANDIDATES,
+    );
+    return candidates.filter((name) => request.may('read', name));
+  }
+  // A mount that can't be done opens a session, whatever the reason (OCI Distribution 1.1 "Mounting a blob").
+  return isRepositoryName(from) && request.may('read', from) ? [from] : [];
+}
+
+/** RFC 9110 §13.1.5: with another entity in `If-Range`, the whole. */
+function wantsRange(request: BerthRequest, digest: Digest): boolean {
+  const condition = request.header('if-range');
+  return condition === null || condition.trim() === `"${digest}"`;
 }
 
 function chunkOf(request: BerthRequest): UploadChunk {

@@ -20,6 +20,9 @@ export async function pullManifest(registry: RegistryContext, request: BerthRequ
 export async function headManifest(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
   const name = parseRepositoryName(request.param('name'));
   const manifest = await statManifest(registry, name, parseReference(request.param('reference')));
+  if (matchesEntity(request.header('if-none-match'), manifest.digest)) {
+    return { kind: 'not-modified', digest: manifest.digest };
+  }
   return { kind: 'manifest', manifest, head: true };
 }
 

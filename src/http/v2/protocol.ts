@@ -1,5 +1,5 @@
 import type { Access } from '../../accounts/authorize.ts';
-import { ERRORS, OciError } from '../../oci/errors.ts';
+import { ERRORS, OciError, sentCode } from '../../oci/errors.ts';
 import type { RepositoryName } from '../../oci/names.ts';
 import type { RegistryContext } from '../../registry/context.ts';
 import type { Environment, Protocol } from '../dispatch.ts';
@@ -35,7 +35,9 @@ export function v2Protocol(registry: RegistryContext, environment: Environment):
 /** OCI Distribution 1.1 "Error Codes". The request id is in `detail`, so that a client's output leads to the log. */
 function errorBody(error: OciError, request: BerthRequest): Response {
   const body = {
-    errors: [{ code: error.code, message: error.message, detail: { ...error.detail, requestId: request.id } }],
+    errors: [
+      { code: sentCode(error.code), message: error.message, detail: { ...error.detail, requestId: request.id } },
+    ],
   };
   return new Response(request.raw.method === 'HEAD' ? null : JSON.stringify(body), {
     status: ERRORS[error.code].status,
@@ -43,7 +45,7 @@ function errorBody(error: OciError, request: BerthRequest): Response {
       'Docker-Distribution-API-Version': 'registry/2.0',
       'Content-Type': 'application/json',
       ...(error.code === 'UNAVAILABLE' ? { 'Retry-After': '1' } : {}),
-      ...(error.code === 'RANGE_INVALID' ? rangeHeaders(error) : {}),
+      ...rangeHeaders(error),
     },
   });
 }
@@ -51,8 +53,8 @@ function errorBody(error: OciError, request: BerthRequest): Response {
 /** RFC 9110 §15.5.17 for a download; for an upload, where the next chunk must begin. */
 function rangeHeaders(error: OciError): Record<string, string> {
   const { size, expected } = error.detail;
-  if (typeof size === 'number') return { 'Content-Range': `bytes */${size}` };
-  return typeof expected === 'number' ? { Range: `0-${Math.max(0, expected - 1)}` } : {};
+  if (error.code === 'RANGE_NOT_SATISFIABLE') return { 'Content-Range': `bytes */${size}` };
+  return error.code === 'CHUNK_OUT_OF_ORDER' ? { Range: `0-${Math.max(0, Number(expected) - 1)}` } : {};
 }
 
 /** Distribution "Token Authentication Specification", how to authenticate. */
