@@ -73,7 +73,7 @@ async function measure(bench: Bench, seeded: string, perSecond: number): Promise
       await pushSteadily(server.url, perSecond, Bun.sleep(2000)); // warm up
       const calm = await pushSteadily(server.url, perSecond, Bun.sleep(bench.quick ? 8000 : 20_000));
       const started = performance.now();
-      const collection = run([bench.berth, 'gc', '--data', data, '--output', 'json'], { timeout: 300_000 });
+      const collection = run([bench.berth, 'gc', '--data', data, '--output', 'json'], { timeout: 1_200_000 });
       const [{ elapsed }, pushes] = await Promise.all([collection, pushSteadily(server.url, perSecond, collection)]);
       const ended = started + elapsed;
       const layersLeft = checkCollected(data);

@@ -10,6 +10,9 @@ const duration = z.union([z.string(), z.number()]).transform((value, context) =>
   return z.NEVER;
 });
 
+/** A timer takes no more: beyond 2^31 ms it fires at once. */
+const timer = duration.refine((ms) => ms <= 24 * 86_400_000, 'is longer than 24d');
+
 const wholeNumber = (least: number, most: number) =>
   z.union([z.string(), z.number()]).transform((value, context) => {
     const number = /^\d{1,9}$/.test(String(value)) ? Number(value) : Number.NaN;
@@ -107,7 +110,7 @@ export const SETTINGS = {
     help: 'debug, info, warn, error or silent',
   },
   gcInterval: {
-    check: duration,
+    check: timer,
     default: 3_600_000,
     value: 'DURATION',
     help: 'time between garbage collections inside serve; 0s turns them off; default: 1h',
@@ -131,7 +134,7 @@ export const SETTINGS = {
     help: 'how long an upload may lie without a byte; default: 24h',
   },
   shutdownTimeout: {
-    check: duration,
+    check: timer,
     default: 30_000,
     value: 'DURATION',
     help: 'how long SIGTERM waits for running transfers; default: 30s',

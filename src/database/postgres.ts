@@ -1,4 +1,12 @@
-import { type Compilable, Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import {
+  type Compilable,
+  Kysely,
+  PostgresDialect,
+  type PostgresPool,
+  type PostgresPoolClient,
+  sql,
+  type Transaction,
+} from 'kysely';
 import pg from 'pg';
 import { type Database, DatabaseFullError, DatabaseUnavailableError, type PreparedRead } from './database.ts';
 import type { Schema } from './schema.ts';
@@ -27,7 +35,7 @@ export class PostgresDatabase implements Database {
       types,
     });
     this.#pool.on('error', options.onError ?? (() => {}));
-    this.read = new Kysely({ dialect: new PostgresDialect({ pool: this.#pool }) });
+    this.read = new Kysely({ dialect: new PostgresDialect({ pool: explaining(this.#pool) }) });
   }
 
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
@@ -71,6 +79,26 @@ export class PostgresDatabase implements Database {
         await Bun.sleep(Math.random() * 10 * attempt);
       }
     }
+  }
+}
+
+/** The pool as Kysely sees it, with errors in Berth's terms. */
+function explaining(pool: pg.Pool): PostgresPool {
+  return {
+    end: () => pool.end(),
+    async connect() {
+      const client = await explained(pool.connect());
+      const query = (text: never, values: never) => explained(client.query(text, values));
+      return { query, release: () => client.release() } as unknown as PostgresPoolClient;
+    },
+  };
+}
+
+async function explained<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    throw postgresError(error);
   }
 }
 

@@ -7,10 +7,11 @@ export const PRIVATE_NETWORKS = ['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16
 export function networks(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
-    const [address = '', prefix] = entry.trim().split('/');
+    const [address = '', prefix, ...rest] = entry.trim().split('/');
     const family = isIP(address);
     const bits = prefix === undefined ? (family === 6 ? 128 : 32) : Number(prefix);
-    if (family === 0 || !/^\d{0,3}$/.test(prefix ?? '') || bits > (family === 6 ? 128 : 32)) {
+    const wrong = family === 0 || address.includes('%') || rest.length > 0 || !/^\d{1,3}$/.test(prefix ?? '0');
+    if (wrong || bits > (family === 6 ? 128 : 32)) {
       throw new RangeError(`${JSON.stringify(entry)} is not an address or a network such as 10.0.0.0/8`);
     }
     list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
@@ -39,7 +40,8 @@ export class PublicAddress {
     const scheme =
       (trusted && first(request.headers.get('x-forwarded-proto'))) || new URL(request.url).protocol.slice(0, -1);
     const host = (trusted && first(request.headers.get('x-forwarded-host'))) || request.headers.get('host') || '';
-    return `${/^https?$/.test(scheme) ? scheme : 'http'}://${/^[a-zA-Z0-9.:[\]_-]+$/.test(host) ? host : 'localhost'}`;
+    const base = `${/^https?$/.test(scheme) ? scheme : 'http'}://${host}`;
+    return /^[a-zA-Z0-9.:[\]_-]+$/.test(host) && URL.canParse(base) ? base : 'http://localhost';
   }
 
   /** The client's address: the last one of `X-Forwarded-For` that is no trusted proxy, else the peer. */

@@ -45,7 +45,9 @@ export class HttpRequest implements BerthRequest {
 
   query(name: string): string | undefined {
     this.#url ??= new URL(this.raw.url);
-    return this.#url.searchParams.get(name) ?? undefined;
+    const value = this.#url.searchParams.get(name) ?? undefined;
+    if (value?.includes('\0')) throw new OciError('QUERY_INVALID', `${name}: holds a NUL character`);
+    return value;
   }
 
   header(name: string): string | null {

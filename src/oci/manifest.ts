@@ -31,9 +31,14 @@ export interface ParsedManifest {
 }
 
 const digest = z.string().refine(isDigest, 'not a sha256 or sha512 digest');
+/** No control characters: a NUL is not even text to PostgreSQL. */
+const label = z
+  .string()
+  .max(255)
+  .regex(/^\P{Cc}*$/u, 'holds a control character');
 const annotations = z.record(z.string(), z.string());
 const descriptor = z.object({
-  mediaType: z.string().min(1).max(255),
+  mediaType: label.min(1),
   digest,
   size: z.int().nonnegative(),
   urls: z.array(z.string()).nullish(),
@@ -41,7 +46,7 @@ const descriptor = z.object({
 });
 const shared = {
   mediaType: z.string().optional(),
-  artifactType: z.string().max(255).optional(),
+  artifactType: label.optional(),
   subject: descriptor.nullish(),
   annotations: annotations.nullish(),
 };
@@ -51,7 +56,7 @@ const SHAPES = {
   artifact: z.object({
     ...shared,
     mediaType: z.string(),
-    artifactType: z.string().min(1),
+    artifactType: label.min(1),
     blobs: z.array(descriptor).nullish(),
   }),
 };
@@ -75,10 +80,15 @@ export function parseManifest(bytes: Uint8Array, contentType: string | null): Pa
     const field = issue?.path.join('.') || 'manifest';
     throw invalid(`${field}: ${issue?.message ?? 'has the wrong type'}`, { field });
   }
+  refuseOtherShape(document, shape);
   const manifest = result.data;
   const targets = new Map<string, ManifestTarget>();
   const add = (kind: ManifestTarget['kind'], found: z.infer<typeof descriptor>) => {
     if (kind === 'layer' && isForeignLayer(found.mediaType)) return;
+    const other = targets.get(found.digest)?.kind;
+    if (other !== undefined && (other === 'manifest') !== (kind === 'manifest')) {
+      throw invalid(`manifests: ${found.digest} stands for a manifest and for a blob`, { field: 'manifests' });
+    }
     targets.set(found.digest, { kind, digest: found.digest });
   };
   let configType: string | undefined;
@@ -99,6 +109,13 @@ export function parseManifest(bytes: Uint8Array, contentType: string | null): Pa
     artifactType: manifest.artifactType || configType,
     annotations: manifest.annotations ?? undefined,
   };
+}
+
+/** A document that is an image to one reader and an index to another would be two things under one digest. */
+function refuseOtherShape(document: Record<string, unknown>, shape: keyof typeof SHAPES): void {
+  const field = shape === 'index' ? ['config', 'layers'].find((key) => key in document) : 'manifests';
+  if (field === undefined || !(field in document)) return;
+  throw invalid(`${field}: has no place in ${shape === 'index' ? 'an index' : `an ${shape} manifest`}`, { field });
 }
 
 function parseDocument(bytes: Uint8Array): Record<string, unknown> {

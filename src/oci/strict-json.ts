@@ -1,4 +1,4 @@
-/** What {@link scanJson} refuses: `at` is the byte offset. */
+/** What {@link scanJson} refuses: `at` counts characters from 0. */
 export interface JsonFault {
   reason: string;
   at: number;

@@ -8,7 +8,7 @@ import { greatest, manifestsNaming } from './blobs.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import type { PulledManifest } from './pull-reader.ts';
 import { ensureRepository, getRepository, isImmutable } from './repositories.ts';
-import { deleteTagRow, moveTag, type TagPrecondition } from './tags.ts';
+import { currentDigest, deleteTagRow, moveTag, type TagPrecondition } from './tags.ts';
 
 export interface PutManifest {
   name: RepositoryName;
@@ -149,6 +149,7 @@ export async function deleteManifest(
     throw new OciError('DENIED', `manifest: ${digest} is in use: ${users.join('; ')}`, { digest, users });
   }
   await context.database.transaction(async (tx) => {
+    await lockManifest(context, tx, repository.id, digest);
     const parents = await manifestsNaming(tx, repository.id, digest);
     if (parents.length > 0) {
       throw new OciError(
@@ -165,6 +166,7 @@ export async function deleteManifest(
       .select('name')
       .where('repository_id', '=', repository.id)
       .where('digest', '=', digest)
+      .orderBy('name')
       .execute();
     const fixed = tags.find((tag) => isImmutable(repository, tag.name));
     if (fixed !== undefined) {
@@ -172,7 +174,11 @@ export async function deleteManifest(
         tag: fixed.name,
       });
     }
-    for (const tag of tags) await deleteTagRow(context, tx, repository, { tag: tag.name, previous: digest, actor });
+    for (const tag of tags) {
+      // A push may have moved it on since: then it is no longer this manifest's to delete.
+      if ((await currentDigest(context, tx, repository.id, tag.name)) !== digest) continue;
+      await deleteTagRow(context, tx, repository, { tag: tag.name, previous: digest, actor });
+    }
     const deleted = await tx
       .deleteFrom('manifests')
       .where('repository_id', '=', repository.id)
@@ -180,6 +186,26 @@ export async function deleteManifest(
       .executeTakeFirst();
     if (deleted.numDeletedRows === 0n) throw unknownManifest(name, { kind: 'digest', digest });
   });
+}
+
+/**
+ * On PostgreSQL, takes the manifest's row before anything that depends on it is read: whoever names it (an index, a
+ * tag) touches it first, so the two wait for each other. The order is manifest, then tag, as in `putManifest`.
+ */
+async function lockManifest(
+  context: RegistryContext,
+  tx: Transaction<Schema>,
+  repositoryId: number,
+  digest: Digest,
+): Promise<void> {
+  if (context.database.kind !== 'postgres') return;
+  await tx
+    .selectFrom('manifests')
+    .select('digest')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .forUpdate()
+    .execute();
 }
 
 /**

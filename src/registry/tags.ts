@@ -213,7 +213,7 @@ export async function deleteTagRow(
 }
 
 /** What a tag names now. On PostgreSQL it takes a lock on the tag, also on one that is not there, until the transaction ends. */
-async function currentDigest(
+export async function currentDigest(
   context: RegistryContext,
   tx: Transaction<Schema>,
   repositoryId: number,
@@ -231,24 +231,33 @@ async function currentDigest(
   return row?.digest;
 }
 
+/**
+ * Walks the history as a stack: a push or a deletion lies on top of what was there, a rollback takes off what lies above
+ * the digest it went to. What is below the top is where the tag goes back to.
+ */
 async function digestBefore(
   tx: Transaction<Schema>,
   repository: Repository,
   tag: Tag,
   current: Digest | undefined,
 ): Promise<Digest> {
-  const entries = tx
+  const entries = await tx
     .selectFrom('tag_history')
-    .select(['digest', 'previous'])
+    .select(['digest', 'action'])
     .where('repository_id', '=', repository.id)
     .where('tag', '=', tag)
-    .orderBy('id', 'desc')
-    .limit(1);
-  const changed =
-    current === undefined
-      ? await entries.where('digest', 'is', null).executeTakeFirst()
-      : await entries.where('digest', '=', current).where('action', '<>', 'rollback').executeTakeFirst();
-  if (changed?.previous) return changed.previous;
+    .orderBy('id')
+    .execute();
+  const stack: (Digest | null)[] = [];
+  for (const { digest, action } of entries) {
+    if (action === 'rollback' && stack.includes(digest)) while (stack.at(-1) !== digest) stack.pop();
+    else stack.push(digest);
+  }
+  stack.pop();
+  while (stack.length > 0) {
+    const before = stack.pop();
+    if (before) return before;
+  }
   throw new OciError(
     'MANIFEST_UNKNOWN',
     `tag: ${repository.name}:${tag} has nothing before ${current ?? 'now'} to roll back to`,

@@ -47,8 +47,9 @@ export async function holdUpload<T>(
 
 /** Lets go of whatever a process held that is known to have ended; '' is every process. */
 export async function releaseHoldsOf(context: RegistryContext, process: string): Promise<void> {
+  const held = process === '' ? '%' : `${process}:%`;
   await context.database.relaxedTransaction((tx) =>
-    tx.updateTable('uploads').set({ holder: null, holder_until: 0 }).where('holder', 'like', `${process}:%`).execute(),
+    tx.updateTable('uploads').set({ holder: null, holder_until: 0 }).where('holder', 'like', held).execute(),
   );
 }
 

@@ -81,7 +81,7 @@ onEachDatabase('uploads', (newPlace) => {
       });
       await appendUpload(registry.context, app, id, ranged('12345', 0));
       for (const from of [0, 4, 6, 100]) {
-        expect(await codeOf(appendUpload(registry.context, app, id, ranged('678', from)))).toBe('RANGE_INVALID');
+        expect(await codeOf(appendUpload(registry.context, app, id, ranged('678', from)))).toBe('CHUNK_OUT_OF_ORDER');
       }
       expect(await sizeOf(id)).toBe(5);
       await appendUpload(registry.context, app, id, ranged('678', 5));

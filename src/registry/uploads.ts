@@ -134,12 +134,15 @@ export async function cancelUpload(context: RegistryContext, name: RepositoryNam
   });
 }
 
+/** What `newId` makes, and a store takes as a name. */
+const UPLOAD_ID = /^[a-z0-9-]{8,64}$/;
+
 async function findUpload(
   context: RegistryContext,
   name: RepositoryName,
   id: string,
 ): Promise<{ id: string; repositoryId: number }> {
-  const repository = await findRepository(context, name);
+  const repository = UPLOAD_ID.test(id) ? await findRepository(context, name) : undefined;
   if (repository === undefined) throw unknownUpload(id);
   const row = await context.database.read
     .selectFrom('uploads')
@@ -165,18 +168,21 @@ async function append(
   if (running !== undefined && running.algorithm !== algorithm) {
     running = start === 0 ? { hasher: new Bun.CryptoHasher(algorithm), algorithm, offset: 0 } : undefined;
   }
+  const limit = chunk.range === undefined ? Number.POSITIVE_INFINITY : chunk.range.end - chunk.range.start + 1;
   if (chunk.body === null || chunk.length === 0) {
+    if (limit !== Number.POSITIVE_INFINITY) throw wrongSize(limit);
     if (start === 0) await (await context.store.openUpload(id, 0)).close();
     return { size: start, running };
   }
-  const limit = chunk.range === undefined ? Number.POSITIVE_INFINITY : chunk.range.end - chunk.range.start + 1;
   const signal = chunk.signal === undefined ? yielding : AbortSignal.any([yielding, chunk.signal]);
   const writer = await context.store.openUpload(id, start);
   let size = start;
+  let over = false;
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const bytes of abortable(chunk.body, signal)) {
-      if (size - start + bytes.byteLength > limit) break;
+      over = size - start + bytes.byteLength > limit;
+      if (over) break;
       // The disk takes one piece while the next is read and hashed.
       await writing;
       writing = writer.write(bytes);
@@ -199,13 +205,17 @@ async function append(
     context.onReceived(size - start);
     await writer.close();
   }
-  if (size - start !== limit && limit !== Number.POSITIVE_INFINITY) {
+  if (over || (limit !== Number.POSITIVE_INFINITY && size - start !== limit)) {
     await truncate(context, id, start);
-    throw new OciError('SIZE_INVALID', `content-range: covers ${limit} bytes, the body has another number`, {
-      range: chunk.range,
-    });
+    throw wrongSize(limit);
   }
   return { size, running };
+}
+
+function wrongSize(covered: number): OciError {
+  return new OciError('SIZE_INVALID', `content-range: covers ${covered} bytes, the body has another number`, {
+    contentRange: covered,
+  });
 }
 
 /** OCI Distribution 1.1 "Pushing a blob in chunks": a chunk out of order gets 416. */

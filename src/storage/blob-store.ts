@@ -15,8 +15,8 @@ export interface BlobStore {
   stat(digest: Digest): Promise<number | undefined>;
 
   /**
-   * A blob to send: its bytes (read lazily, sliceable) or an address to redirect to. Undefined when it is not there. Blobs never change, so what was
-   * opened stays readable as it was even if the blob is removed meanwhile.
+   * A blob to send: its bytes (read lazily, sliceable) or an address to redirect to. Undefined when it is not there. Blobs
+   * never change: a reading that has begun ends as it began, even if the blob is removed meanwhile.
    */
   read(digest: Digest): Promise<StoredBlob | undefined>;
 

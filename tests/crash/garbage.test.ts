@@ -33,6 +33,7 @@ describe('a garbage collection that is killed', () => {
   const kills = ['blob-condemned', 'blob-removed', `blob-removed@${BLOBS / 2}`, `blob-removed@${BLOBS}`];
   for (const failpoint of kills) {
     test(`at ${failpoint} loses nothing of a push of the same digests, and holds up none`, async () => {
+      expireLease();
       const repository = `gc/${failpoint.replace(/[@]/, '-')}`;
       const layers = Array.from({ length: BLOBS - 1 }, () => randomBytes(2_000));
       await pushImage(repository, layers);
@@ -60,6 +61,7 @@ describe('a garbage collection that is killed', () => {
   }
 
   test('lets the next one run once its lease is over, which then finishes the work', async () => {
+    expireLease();
     const layers = [randomBytes(2_000), randomBytes(2_000)];
     await pushImage('gc/finish', layers);
     await deleteImage('gc/finish', layers);
@@ -76,6 +78,7 @@ describe('a garbage collection that is killed', () => {
 
 /** As one that was paused (a suspended machine, a debugger) and goes on when another has taken over. */
 test('a garbage collection that sleeps past its lease removes nothing that was pushed meanwhile', async () => {
+  expireLease();
   const layers = Array.from({ length: 40 }, () => randomBytes(20_000));
   await pushImage('gc/paused', layers);
   await deleteImage('gc/paused', layers);

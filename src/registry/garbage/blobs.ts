@@ -151,6 +151,20 @@ export async function condemnBlobs(run: GarbageRun): Promise<void> {
   }
 }
 
+/**
+ * Asked before each removal: another collector may have taken over while this process stood still, have finished, and the
+ * same bytes may have been pushed again since. Throws when the lease is lost.
+ */
+async function mayRemove(run: GarbageRun, digest: Digest): Promise<boolean> {
+  await run.keepLease();
+  const row = await run.context.database.read
+    .selectFrom('blobs')
+    .select('state')
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  return row?.state === 'deleting';
+}
+
 /** Removes the bytes of every `deleting` blob, then its row; also those that a crashed collection left. */
 export async function removeCondemned(run: GarbageRun): Promise<{ blobs: number; bytes: number }> {
   const { database, store } = run.context;
@@ -159,19 +173,22 @@ export async function removeCondemned(run: GarbageRun): Promise<{ blobs: number;
     .select(['digest', 'size'])
     .where('state', '=', 'deleting')
     .execute();
+  let blobs = 0;
   let bytes = 0;
   for (const [index, { digest, size }] of rows.entries()) {
+    if (!(await mayRemove(run, digest))) continue;
     run.item({ kind: 'blob', digest, size, why: 'no repository has it' });
     await store.remove(digest);
     run.context.onStep('blob-removed');
     await database.relaxedTransaction((tx) =>
       tx.deleteFrom('blobs').where('digest', '=', digest).where('state', '=', 'deleting').execute(),
     );
+    blobs++;
     bytes += size;
     run.progress('blobs', index + 1, rows.length);
     if (index % 50 === 49) await run.breathe();
   }
-  return { blobs: rows.length, bytes };
+  return { blobs, bytes };
 }
 
 /** What `condemnBlobs` and `removeCondemned` would remove after this dry run's links. */
@@ -229,7 +246,7 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
         .onConflict((conflict) => conflict.doNothing())
         .executeTakeFirst(),
     );
-    if ((condemned.numInsertedOrUpdatedRows ?? 0n) === 0n) continue;
+    if ((condemned.numInsertedOrUpdatedRows ?? 0n) === 0n || !(await mayRemove(run, digest))) continue;
     await store.remove(digest);
     await database.relaxedTransaction((tx) =>
       tx.deleteFrom('blobs').where('digest', '=', digest).where('state', '=', 'deleting').execute(),

@@ -46,6 +46,8 @@ export interface GarbageRun {
   progress: (step: string, done: number, total?: number) => void;
   /** Called between batches: keeps the lease, lets pushes in. */
   breathe: () => Promise<void>;
+  /** Throws GarbageBusyError when another process has taken over. */
+  keepLease: () => Promise<void>;
 }
 
 /**
@@ -61,6 +63,7 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
     dryRun: options.dryRun,
     item: options.onItem ?? (() => {}),
     progress: options.onProgress ?? (() => {}),
+    keepLease: async () => lease?.renew(),
     breathe: async () => {
       await lease?.renew();
       if (!options.dryRun) await Bun.sleep(PAUSE_MS);
@@ -87,6 +90,7 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
     const freed = new Map<Digest, number>();
     for (const [index, repository] of repositories.entries()) {
       run.progress('repositories', index, repositories.length);
+      await run.keepLease();
       const dead = await deadManifests(run, repository, inUse);
       if (!run.dryRun) result.manifests += await collectManifests(run, repository.id, dead);
       else result.manifests += dead.dead.size;

@@ -5,7 +5,7 @@ import { DIGEST_ALGORITHMS, type Digest } from '../../oci/digest.ts';
 import type { BlobStore, StoredBlob, StoredBlobInfo, StoredUploadInfo, UploadWriter } from '../blob-store.ts';
 import { isMissing, storing } from './errors.ts';
 import { FileUploadWriter } from './file-upload-writer.ts';
-import { digestOfFile, layout } from './layout.ts';
+import { digestOfFile, isUploadId, layout } from './layout.ts';
 
 /** The moments of a commit at which a test may pull the plug; see `tests/crash`. */
 export type StoreStep = 'upload-synced' | 'upload-renamed' | 'directory-synced';
@@ -27,7 +27,7 @@ export class FilesystemBlobStore implements BlobStore {
     this.#onStep = options.onStep ?? (() => {});
   }
 
-  /** Makes the folders of the layout. Idempotent; run once before the first use of a data directory. */
+  /** Makes the folders of the layout, durably. Idempotent; run once before the first use of a data directory. */
   async prepare(): Promise<void> {
     await storing(async () => {
       await mkdir(this.#paths.uploads, { recursive: true });
@@ -36,7 +36,7 @@ export class FilesystemBlobStore implements BlobStore {
         await mkdir(folder, { recursive: true });
         if ((await readdir(folder)).length >= 256) continue;
         for (let i = 0; i < 256; i++) await mkdir(join(folder, i.toString(16).padStart(2, '0')), { recursive: true });
-        await syncDirectory(folder);
+        for (const made of [folder, this.#paths.blobs, this.#paths.root]) await syncDirectory(made);
       }
     });
   }
@@ -73,7 +73,10 @@ export class FilesystemBlobStore implements BlobStore {
   async openUpload(id: string, offset: number): Promise<UploadWriter> {
     return storing(async () => {
       const path = this.#paths.upload(id);
-      const handle = await open(path, offset === 0 ? constants.O_RDWR | constants.O_CREAT : 'r+');
+      const flags = offset === 0 ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR;
+      const handle = await open(path, flags).catch((error: unknown) => {
+        throw isMissing(error) && offset > 0 ? new RangeError(`upload ${id} holds no bytes, not ${offset}`) : error;
+      });
       try {
         const { size } = await handle.stat();
         if (size < offset) throw new RangeError(`upload ${id} holds ${size} bytes, not ${offset}`);
@@ -114,6 +117,7 @@ export class FilesystemBlobStore implements BlobStore {
 
   async *listUploads(): AsyncIterable<StoredUploadInfo> {
     for (const id of await entries(this.#paths.uploads)) {
+      if (!isUploadId(id)) continue;
       const found = await storing(() => statOrNothing(join(this.#paths.uploads, id)));
       if (found?.isFile()) yield { id, modifiedAt: found.mtimeMs };
     }

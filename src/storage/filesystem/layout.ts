@@ -19,18 +19,22 @@ export function layout(root: string) {
   const blobs = join(root, 'blobs');
   const uploads = join(root, 'uploads');
   return {
+    root,
     blobs,
     uploads,
     blobDirectory: (digest: Digest) => join(blobs, digestAlgorithm(digest), digestHex(digest).slice(0, 2)),
     blob: (digest: Digest) => join(blobs, digestAlgorithm(digest), digestHex(digest).slice(0, 2), digestHex(digest)),
     upload: (id: string) => {
-      if (!UPLOAD_ID.test(id)) throw new TypeError(`not an upload id: ${JSON.stringify(id.slice(0, 100))}`);
+      if (!isUploadId(id)) throw new TypeError(`not an upload id: ${JSON.stringify(id.slice(0, 100))}`);
       return join(uploads, id);
     },
   };
 }
 
-const UPLOAD_ID = /^[a-z0-9-]{8,64}$/;
+/** Also tells what a network filesystem or an editor left in uploads/ from what is ours. */
+export function isUploadId(id: string): boolean {
+  return /^[a-z0-9-]{8,64}$/.test(id);
+}
 
 /** The digest that a file below blobs/ALGORITHM/ is named for; undefined for a file that is none of ours. */
 export function digestOfFile(algorithm: string, file: string): Digest | undefined {

@@ -1,0 +1,169 @@
+import { importsOf, isTestCode, type Sources, withoutText } from './sources.ts';
+
+/** A rule over all sources: one line for each thing that is wrong. */
+export type Rule = (sources: Sources) => string[];
+
+/**
+ * What each room of `src/` may import besides itself: folders (`oci/`) and single files. main → cli → workers → server → http →
+ * registry | accounts → storage, database; everyone may import oci. A new room needs a line here.
+ */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  oci: [],
+  storage: ['oci/'],
+  database: ['oci/'],
+  registry: ['oci/', 'database/database.ts', 'database/schema.ts', 'storage/blob-store.ts'],
+  accounts: ['oci/'],
+  http: ['oci/', 'accounts/', 'registry/', 'database/database.ts', 'storage/blob-store.ts'],
+  client: ['oci/'],
+  config: ['accounts/', 'http/public-address.ts'],
+  'log.ts': [],
+  'server.ts': ['oci/', 'accounts/', 'config/', 'database/', 'http/', 'registry/', 'storage/', 'log.ts'],
+  workers: [
+    'oci/',
+    'config/',
+    'database/database.ts',
+    'http/',
+    'registry/',
+    'storage/blob-store.ts',
+    'log.ts',
+    'server.ts',
+  ],
+  cli: [
+    'oci/',
+    'accounts/',
+    'client/',
+    'config/',
+    'database/database.ts',
+    'database/migrate.ts',
+    'http/',
+    'registry/',
+    'storage/blob-store.ts',
+    'log.ts',
+    'server.ts',
+    'workers/',
+    '../package.json',
+  ],
+  'main.ts': ['cli/'],
+};
+
+/** Concrete drivers: `server.ts` alone chooses among them. */
+const DRIVERS = ['storage/filesystem/', 'database/sqlite.ts', 'database/postgres.ts'];
+
+/** Packages that belong to some rooms alone. `files` may use them besides. */
+const PACKAGES: { name: RegExp; rooms: readonly string[]; files?: readonly string[] }[] = [
+  { name: /^hono(\/|$)/, rooms: ['http'] },
+  { name: /^kysely$/, rooms: ['database', 'registry'] },
+  { name: /^pg$/, rooms: ['database'] },
+  // The data directory is locked by an SQLite lock, which the kernel drops with the process.
+  { name: /^bun:sqlite$/, rooms: ['database'], files: ['workers/data-lock.ts'] },
+  { name: /^node:fs(\/|$)/, rooms: ['storage', 'config', 'workers', 'cli', 'server.ts'] },
+  { name: /^commander$|^cli-progress$/, rooms: ['cli'] },
+];
+
+export const importDirections: Rule = (sources) =>
+  programs(sources).flatMap(([path, source]) =>
+    importsOf(path, source).flatMap((found) => {
+      const room = roomOf(path);
+      const allowed = MAY_IMPORT[room];
+      if (allowed === undefined) return [`${path}: ${room} has no line in MAY_IMPORT of tests/structure/rules.ts`];
+      const target = found.path;
+      if (target === undefined) return packageFault(path, found.specifier);
+      if (isTestCode(target)) return [`${path} imports ${target}, which is for tests`];
+      const driver = DRIVERS.find((entry) => within(target, entry));
+      if (driver !== undefined && path !== 'server.ts' && !within(path, driver)) {
+        return [`${path} imports ${target}: server.ts alone names a concrete driver`];
+      }
+      if (roomOf(target) === room || allowed.some((entry) => within(target, entry))) return [];
+      return [`${path} imports ${target}: ${room} may import ${allowed.join(', ') || 'nothing of ours'}`];
+    }),
+  );
+
+function packageFault(path: string, specifier: string): string[] {
+  const rule = PACKAGES.find((entry) => entry.name.test(specifier));
+  if (rule === undefined || rule.rooms.includes(roomOf(path)) || rule.files?.includes(path)) return [];
+  return [`${path} imports ${specifier}, which is for ${rule.rooms.join(', ')}`];
+}
+
+/** Type-only imports count: two files that need each other's types are one thing. */
+export const noCycles: Rule = (sources) => {
+  const targets = new Map(
+    programs(sources).map(([path, source]) => [
+      path,
+      importsOf(path, source).flatMap((found) =>
+        found.path !== undefined && sources.has(found.path) ? [found.path] : [],
+      ),
+    ]),
+  );
+  const faults: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, above: readonly string[]) => {
+    const start = above.indexOf(path);
+    if (start >= 0) faults.push(`a cycle: ${[...above.slice(start), path].join(' → ')}`);
+    if (start >= 0 || done.has(path)) return;
+    for (const target of targets.get(path) ?? []) visit(target, [...above, path]);
+    done.add(path);
+  };
+  for (const path of targets.keys()) visit(path, []);
+  return faults;
+};
+
+const MOST_LINES = 400;
+
+export const shortFiles: Rule = (sources) =>
+  [...sources].flatMap(([path, source]) => {
+    const lines = source.split('\n').length - (source.endsWith('\n') ? 1 : 0);
+    return lines > MOST_LINES ? [`${path}: ${lines} lines, more than ${MOST_LINES}`] : [];
+  });
+
+const EMPTY_WORDS = /^(utils?|helpers?|common|misc|shared|lib)$/;
+
+export const plainNames: Rule = (sources) =>
+  [...sources.keys()].flatMap((path) =>
+    path.split('/').flatMap((part) => {
+      const word = part.replace(/(\.test)?\.[a-z]+$/, '');
+      if (EMPTY_WORDS.test(word)) return [`${path}: "${word}" says nothing about what is in it`];
+      return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(word) ? [] : [`${path}: "${part}" is not kebab-case`];
+    }),
+  );
+
+/** The rooms that know nothing of HTTP, and the one that knows nothing of files. */
+const FOREIGN_NAMES: { rooms: readonly string[]; names: RegExp; what: string }[] = [
+  {
+    rooms: ['registry', 'accounts', 'storage', 'database', 'oci'],
+    names: /\b(?:Request|Response|Headers|FormData)\b/g,
+    what: 'HTTP',
+  },
+  {
+    rooms: ['registry', 'accounts', 'http', 'oci', 'client'],
+    names: /\bBun\s*\.\s*(?:file|write|s3|S3Client|sql|SQL)\b/g,
+    what: 'files and stores',
+  },
+];
+
+export const ownTrade: Rule = (sources) =>
+  programs(sources).flatMap(([path, source]) =>
+    FOREIGN_NAMES.filter((entry) => entry.rooms.includes(roomOf(path))).flatMap(({ names, what }) =>
+      [...withoutText(source).matchAll(names)].map(
+        ([name]) => `${path} names ${name}: ${roomOf(path)} knows no ${what}`,
+      ),
+    ),
+  );
+
+/** The compiler and the linter have the last word; what they refuse is not waved through. */
+const SWITCHES =
+  /@ts-(?:ignore|nocheck|expect-error)|biome-ignore(?:-all|-start)?\s+lint\/(?:suspicious\/noExplicitAny|style\/noNonNullAssertion|nursery\/noFloatingPromises)\b/g;
+
+export const noSwitchedOffChecks: Rule = (sources) =>
+  programs(sources).flatMap(([path, source]) => [...source.matchAll(SWITCHES)].map(([found]) => `${path}: ${found}`));
+
+function programs(sources: Sources): [string, string][] {
+  return [...sources].filter(([path]) => path.endsWith('.ts') && !isTestCode(path));
+}
+
+function roomOf(path: string): string {
+  return path.split('/', 1)[0] ?? path;
+}
+
+function within(path: string, entry: string): boolean {
+  return entry.endsWith('/') ? path.startsWith(entry) : path === entry;
+}
