@@ -16,8 +16,11 @@ export function register(program: Command, finish: (code: number) => void): void
 }
 
 async function serve(settings: Settings): Promise<number> {
-  const supervisor = await Supervisor.start({ ...settings, data: resolve(settings.data) });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void supervisor.stop());
+  const starting = Supervisor.start({ ...settings, data: resolve(settings.data) });
+  // From the first moment: the first worker may answer before the last one has started.
+  const stop = () => void starting.then((started) => started.stop()).catch(() => {});
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+  const supervisor = await starting;
   process.stdout.write(banner(supervisor.settings));
   return supervisor.ended;
 }

@@ -119,6 +119,7 @@ async function answer<Handler>(
   let response: Response;
   let problem: { told: OciError; cause: unknown } | undefined;
   try {
+    if (!environment.address.accepts(request.header('host'))) throw new OciError('HOST_INVALID', 'host: not a host');
     response = await work(request);
   } catch (error) {
     problem = failureOf(error, raw.signal.aborted);
@@ -162,12 +163,11 @@ function logRequest(
   const level =
     status === 500 ? 'error' : status > 500 ? 'warn' : read || status === 401 || status === 404 ? 'debug' : 'info';
   if (!log.isLevelEnabled(level)) return;
-  const url = new URL(request.raw.url);
   log[level](
     {
       requestId: request.id,
       method,
-      path: url.pathname.slice(0, 600),
+      path: pathOf(request.raw.url).slice(0, 600),
       status,
       ms: Math.round(seconds * 10_000) / 10,
       client: request.source,

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { LRUCache } from 'lru-cache';
 
 /** The proxies that are believed by default: this machine and private networks. */
 export const PRIVATE_NETWORKS = ['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
@@ -26,6 +27,7 @@ export function networks(entries: readonly string[]): BlockList {
 export class PublicAddress {
   readonly #fixed: URL | undefined;
   readonly #trusted: BlockList;
+  readonly #hosts = new LRUCache<string, true>({ max: 100 });
 
   /** @param options.publicUrl overrides what requests say, e.g. `https://registry.example.com` */
   constructor(options: { publicUrl?: string | undefined; trustedProxies: BlockList }) {
@@ -33,12 +35,20 @@ export class PublicAddress {
     this.#trusted = options.trustedProxies;
   }
 
+  /** Whether a `Host` is a name or address with at most a port (RFC 9112 §3.2). An absent one is HTTP/1.0's. */
+  accepts(host: string | null): boolean {
+    if (host === null || host === '' || this.#hosts.has(host)) return true;
+    const valid = /^(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/.test(host) && URL.canParse(`http://${host}`);
+    if (valid) this.#hosts.set(host, true);
+    return valid;
+  }
+
   /** `https://registry.example.com`: scheme and host as the client wrote them, no path. */
   base(request: Request, peer: string | undefined): string {
     if (this.#fixed !== undefined) return this.#fixed.origin;
     const trusted = this.#trusts(peer);
     const scheme =
-      (trusted && first(request.headers.get('x-forwarded-proto'))) || new URL(request.url).protocol.slice(0, -1);
+      (trusted && first(request.headers.get('x-forwarded-proto'))) || request.url.slice(0, request.url.indexOf(':'));
     const host = (trusted && first(request.headers.get('x-forwarded-host'))) || request.headers.get('host') || '';
     const base = `${/^https?$/.test(scheme) ? scheme : 'http'}://${host}`;
     return /^[a-zA-Z0-9.:[\]_-]+$/.test(host) && URL.canParse(base) ? base : 'http://localhost';

@@ -3,6 +3,7 @@ import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { Actor } from '../registry/context.ts';
 import type { PublicAddress } from './public-address.ts';
+import { queryOf } from './route.ts';
 
 /** What a handler may know of a request: no framework, no response. Made by `dispatch.ts`. */
 export interface BerthRequest {
@@ -28,7 +29,7 @@ export interface Connection {
 export class HttpRequest implements BerthRequest {
   readonly identity: Identity = { kind: 'anonymous' };
   readonly #params: (name: string) => string | undefined;
-  #url: URL | undefined;
+  #query: URLSearchParams | undefined;
 
   constructor(
     readonly id: string,
@@ -44,8 +45,8 @@ export class HttpRequest implements BerthRequest {
   }
 
   query(name: string): string | undefined {
-    this.#url ??= new URL(this.raw.url);
-    const value = this.#url.searchParams.get(name) ?? undefined;
+    this.#query ??= new URLSearchParams(queryOf(this.raw.url));
+    const value = this.#query.get(name) ?? undefined;
     if (value?.includes('\0')) throw new OciError('QUERY_INVALID', `${name}: holds a NUL character`);
     return value;
   }

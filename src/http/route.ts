@@ -39,6 +39,12 @@ export function pathOf(url: string): string {
   return query < 0 ? url.slice(start) : url.slice(start, query);
 }
 
+/** What stands behind `?`; '' for none. */
+export function queryOf(url: string): string {
+  const query = url.indexOf('?');
+  return query < 0 ? '' : url.slice(query + 1);
+}
+
 /** A parameter without percent-encoding; a malformed one as it is, for the parser to refuse. */
 export function decoded(value: string | undefined): string | undefined {
   if (value === undefined || !value.includes('%')) return value;

@@ -53,6 +53,7 @@ export const ERRORS = {
   PRECONDITION_FAILED: { status: 412, message: 'the tag is not what the request expected', source: 'Berth' },
   BODY_INVALID: { status: 400, message: 'the request body is not what this route takes', source: 'Berth' },
   QUERY_INVALID: { status: 400, sent: 'UNSUPPORTED', message: 'a query parameter is malformed', source: 'Berth' },
+  HOST_INVALID: { status: 400, sent: 'UNSUPPORTED', message: 'the Host header is malformed', source: 'RFC 9112' },
   NOT_FOUND: { status: 404, message: 'no such resource', source: 'Berth' },
   STORAGE_FULL: { status: 507, message: 'the registry has no space left', source: 'Berth' },
   UNAVAILABLE: { status: 503, message: 'the registry cannot answer now; try again', source: 'Docker Registry v2' },

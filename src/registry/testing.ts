@@ -9,6 +9,7 @@ import { parseReference, parseRepositoryName, parseTag, type RepositoryName, typ
 import { testFolder } from '../storage/contract.ts';
 import { FilesystemBlobStore } from '../storage/filesystem/filesystem-blob-store.ts';
 import type { Actor, RegistryContext, RegistryPolicy } from './context.ts';
+import { collectGarbage, type GarbageItem, type GarbageResult } from './garbage/collect.ts';
 import { putManifest } from './manifests.ts';
 import { PullReader } from './pull-reader.ts';
 import type { TagPrecondition } from './tags.ts';
@@ -138,6 +139,32 @@ export function interposed(
     close: () => database.close(),
   };
   return { ...context, database: wrapped };
+}
+
+/** The same context with a moment before the bytes of a blob are removed. */
+export function removing(context: RegistryContext, before: (digest: Digest) => Promise<void>): RegistryContext {
+  const store = new Proxy(context.store, {
+    get(target, key) {
+      if (key === 'remove') return (digest: Digest) => before(digest).then(() => target.remove(digest));
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...context, store };
+}
+
+/** Collects garbage once, and says what it named; `moment` sees each thing when it is named. */
+export async function collect(
+  context: RegistryContext,
+  options: { dryRun?: boolean; moment?: (item: GarbageItem) => void } = {},
+): Promise<{ result: GarbageResult; items: GarbageItem[] }> {
+  const items: GarbageItem[] = [];
+  const onItem = (item: GarbageItem) => {
+    items.push(item);
+    options.moment?.(item);
+  };
+  const result = await collectGarbage(context, { dryRun: options.dryRun ?? false, onItem });
+  return { result, items };
 }
 
 /** A place where work waits until it is let go, and where a test can wait for it to come. */

@@ -4,16 +4,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Client, persist } from '../support/client.ts';
 
-/** Process ids of the workers of a `berth serve`; a collection that runs inside it is not among them. */
-export function workersOf(supervisor: number): number[] {
-  const { stdout } = Bun.spawnSync(['ps', '-o', 'pid=,args=', '-ww', '--ppid', String(supervisor)]);
-  return stdout
-    .toString()
-    .split('\n')
-    .filter((line) => / worker$/.test(line.trimEnd()))
-    .map((line) => Number.parseInt(line, 10));
-}
-
 /** The digests of the files below DATA/blobs. */
 export function storedDigests(data: string): Set<string> {
   const found = new Set<string>();

@@ -8,10 +8,11 @@ import type { RegistryStep } from '../../src/registry/context.ts';
 import type { StoreStep } from '../../src/storage/filesystem/filesystem-blob-store.ts';
 import { berth, freePort, type RunningBerth, startBerth } from '../support/berth.ts';
 import { Client } from '../support/client.ts';
+import { started, workersOf } from '../support/processes.ts';
 import { Random, seedOf } from '../support/random.ts';
 import { Ledger } from './ledger.ts';
 import { Pusher, SharedLayers } from './pusher.ts';
-import { storedDigests, walkTags, workersOf } from './inspect.ts';
+import { storedDigests, walkTags } from './inspect.ts';
 
 const ROUNDS = Number(process.env.BERTH_CRASH_ROUNDS ?? 300);
 const PUSHERS = 4;
@@ -47,11 +48,13 @@ test(`nothing acknowledged is lost over ${ROUNDS} rounds of pushes and kill -9`,
   let checks = 0;
   let verified = { blobs: 0, manifests: 0 };
 
-  const start = (failpoint?: string) => {
+  const start = async (failpoint?: string) => {
     count.starts++;
     const args = ['--workers', '2', '--gc-interval', '0s', '--gc-grace', `${GRACE_MS}ms`, '--log-level', 'warn'];
     args.push('--tag-history-window', '0s', '--upload-expiry', '1h');
-    return startBerth({ data, port, args, env: failpoint === undefined ? {} : { BERTH_FAILPOINT: failpoint } });
+    const berth = await startBerth({ data, port, args, env: failpoint === undefined ? {} : { BERTH_FAILPOINT: failpoint } });
+    await started(berth);
+    return berth;
   };
 
   /** One round: pushes until a process is killed; after it everything new is asked back from what is left. */

@@ -1,16 +1,14 @@
 // Several processes on one port: what one has taken, any other goes on with.
-import { Database } from 'bun:sqlite';
 import { describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { type RunningBerth, startBerth } from '../support/berth.ts';
 import { Client, persist } from '../support/client.ts';
-import { workersOf } from '../support/processes.ts';
+import { eventually, holderOf, isAlive, started, workersOf } from '../support/processes.ts';
 import { describeBytes, digestOf, freshName, mediaTypes } from '../support/registry.ts';
-import { Connection, requestBytes } from '../support/wire.ts';
 import { serve } from '../support/serve.ts';
+import { Connection } from '../support/wire.ts';
 
-const served = serve({ args: ['--workers', '3', '--log-level', 'info'] });
+const served = serve({ args: ['--workers', '3', '--log-level', 'warn'] });
 
 /** Which worker answered: a request id begins with the worker's name. */
 function workerOf(answer: { headers: Headers }): string {
@@ -19,6 +17,7 @@ function workerOf(answer: { headers: Headers }): string {
 
 describe('three workers', () => {
   test('each serve on the one port', async () => {
+    await started(served.berth);
     const client = new Client(served.berth.port);
     const seen = new Set<string>();
     for (let i = 0; i < 200 && seen.size < 3; i++) seen.add(workerOf(await client.requestOnNew('GET', '/v2/')));
@@ -57,7 +56,7 @@ describe('three workers', () => {
   test('never answer with what a tag named before the push that was just answered', async () => {
     const repository = freshName('workers');
     const pusher = new Client(served.berth.port);
-    const body = await manifestOf(pusher, repository);
+    const body = await pushManifestBlobs(pusher, repository);
     const readers = Array.from({ length: 6 }, () => new Client(served.berth.port));
     const seen = new Set<string>();
     for (let i = 0; i < 150; i++) {
@@ -111,27 +110,108 @@ describe('a worker that is killed', () => {
     const after = workersOf(berth.pid);
     expect(after).toHaveLength(3);
     expect(after).not.toContain(victim);
-    expect(berth.output()).toContain('a worker ended; starting another');
+    await eventually('a log line', 5_000, () => berth.output().includes('a worker ended; starting another'));
   }, 20_000);
 
   test('leaves its upload to the next request at once', async () => {
     const { berth } = served;
-    await threeWorkers(berth);
-    const repository = freshName('workers');
-    const content = randomBytes(300_000);
+    await allWorkers(berth);
     const client = new Client(berth.port);
-    const path = (await client.request('POST', `/v2/${repository}/blobs/uploads/`)).headers.get('location') ?? '';
-    const { connection, worker } = await halfChunk(berth, path, content, 100_000);
-    process.kill(await pidOf(berth, path, worker), 'SIGKILL');
-    const started = performance.now();
-    const status = await persist(client, 'GET', path);
-    const offset = Number(status.headers.get('range')?.split('-')[1]) + 1;
-    expect([status.status, offset]).toEqual([204, 100_000]);
-    const rest = await client.request('PATCH', path, { body: content.subarray(offset) });
-    expect([rest.status, rest.text()]).toEqual([202, '']);
-    expect(performance.now() - started).toBeLessThan(3_000);
-    const put = await client.request('PUT', `${path}?digest=${digestOf(content)}`);
-    expect([put.status, put.text()]).toEqual([201, '']);
-    connection.close();
+    const upload = await halfUpload(client, berth.port);
+    const victim = holderOf(upload.id, workersOf(berth.pid)) ?? 0;
+    process.kill(victim, 'SIGKILL');
+    const begun = performance.now();
+    await goOn(client, upload);
+    expect(performance.now() - begun).toBeLessThan(4_000);
+    upload.connection.close();
+  }, 30_000);
+
+  test('that is one of two leaves no moment without an answer to who asks again', async () => {
+    const { berth } = served;
+    await allWorkers(berth);
+    const client = new Client(berth.port);
+    for (const victim of workersOf(berth.pid).slice(0, 2)) process.kill(victim, 'SIGKILL');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => persist(client, 'GET', '/v2/', 5_000)));
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
+    await allWorkers(berth);
   }, 30_000);
 });
+
+describe('a supervisor that is killed', () => {
+  test('takes its workers along, and a restart serves at once and goes on with the uploads', async () => {
+    const first = await startBerth({ args: ['--workers', '3'] });
+    await started(first);
+    const workers = workersOf(first.pid);
+    expect(workers).toHaveLength(3);
+    const client = new Client(first.port);
+    const upload = await halfUpload(client, first.port);
+    client.close();
+    process.kill(first.pid, 'SIGKILL');
+    const second = await startBerth({ data: first.data, port: first.port, args: ['--workers', '3'] });
+    try {
+      expect(workers.filter(isAlive)).toEqual([]);
+      const after = new Client(second.port);
+      const begun = performance.now();
+      await goOn(after, upload);
+      expect(performance.now() - begun).toBeLessThan(2_000);
+      after.close();
+    } finally {
+      upload.connection.close();
+      await second.stop();
+      await first.stop();
+    }
+  }, 30_000);
+});
+
+interface HalfUpload {
+  repository: string;
+  path: string;
+  id: string;
+  content: Buffer;
+  /** Bytes that have arrived, of a request that says it brings more. */
+  arrived: number;
+  connection: Connection;
+}
+
+/** An upload in the middle of a chunk: its worker waits for the rest. */
+async function halfUpload(client: Client, port: number): Promise<HalfUpload> {
+  const repository = freshName('workers');
+  const content = randomBytes(300_000);
+  const arrived = 100_000;
+  const path = (await client.request('POST', `/v2/${repository}/blobs/uploads/`)).headers.get('location') ?? '';
+  const connection = await Connection.open(port);
+  connection.send(`PATCH ${path} HTTP/1.1\r\nHost: berth\r\nContent-Length: ${content.length}\r\n\r\n`);
+  connection.send(content.subarray(0, arrived));
+  await eventually('half of the chunk has arrived', 5_000, async () => {
+    const status = await client.request('GET', path);
+    return status.headers.get('range') === `0-${arrived - 1}`;
+  });
+  return { repository, path, id: path.split('/').at(-1) ?? '', content, arrived, connection };
+}
+
+async function goOn(client: Client, upload: HalfUpload): Promise<void> {
+  const { path, content, arrived, repository } = upload;
+  const digest = digestOf(content);
+  const status = await persist(client, 'GET', path);
+  expect([status.status, status.headers.get('range')]).toEqual([204, `0-${arrived - 1}`]);
+  const rest = await client.request('PATCH', path, { body: content.subarray(arrived) });
+  expect([rest.status, rest.text()]).toEqual([202, '']);
+  const put = await client.request('PUT', `${path}?digest=${digest}`);
+  expect([put.status, put.text()]).toEqual([201, '']);
+  const read = await client.request('GET', `/v2/${repository}/blobs/${digest}`);
+  expect(digestOf(read.body)).toBe(digest);
+}
+
+function allWorkers(berth: RunningBerth): Promise<void> {
+  return eventually('three workers', 10_000, () => workersOf(berth.pid).length === 3);
+}
+
+async function pushManifestBlobs(client: Client, repository: string) {
+  const config = randomBytes(100);
+  const pushed = await client.request('POST', `/v2/${repository}/blobs/uploads/?digest=${digestOf(config)}`, {
+    body: config,
+  });
+  expect(pushed.status).toBe(201);
+  const descriptor = describeBytes(config, mediaTypes.ociConfig);
+  return { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: descriptor, layers: [] };
+}

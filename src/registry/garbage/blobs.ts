@@ -4,6 +4,8 @@ import type { GarbageRun } from './collect.ts';
 
 const PAGE = 1_000;
 const BATCH = 200;
+/** Blobs whose bytes go between two rests: a push of one of them waits that long. */
+const REMOVALS = 50;
 
 /**
  * Takes blobs out of a repository that no manifest there names and that are not protected.
@@ -56,7 +58,7 @@ export async function unlinkBlobs(
 
 async function unlinkBatch(run: GarbageRun, repositoryId: number, digests: Digest[]): Promise<number> {
   const { database } = run.context;
-  const deleted = await database.transaction(async (tx) => {
+  const deleted = await database.relaxedTransaction(async (tx) => {
     if (database.kind === 'postgres') {
       // The next statement then sees the references of every manifest that touched these rows.
       await tx
@@ -105,7 +107,10 @@ async function unnamedBlobs(
   return digests.filter((digest) => !kept.has(digest));
 }
 
-/** Marks blobs that no repository has as `deleting`: from here on a push of the same bytes waits. */
+/**
+ * Marks blobs that no repository has as `deleting`: from here on a push of the same bytes waits. Durable, and with it all
+ * that was removed before: bytes must not go while a power cut could bring back a row that promises them.
+ */
 export async function condemnBlobs(run: GarbageRun): Promise<void> {
   const { database } = run.context;
   for (let last = '' as Digest | undefined; last !== undefined; ) {
@@ -175,20 +180,30 @@ export async function removeCondemned(run: GarbageRun): Promise<{ blobs: number;
     .execute();
   let blobs = 0;
   let bytes = 0;
-  for (const [index, { digest, size }] of rows.entries()) {
-    if (!(await mayRemove(run, digest))) continue;
-    run.item({ kind: 'blob', digest, size, why: 'no repository has it' });
-    await store.remove(digest);
-    run.context.onStep('blob-removed');
-    await database.relaxedTransaction((tx) =>
-      tx.deleteFrom('blobs').where('digest', '=', digest).where('state', '=', 'deleting').execute(),
-    );
-    blobs++;
-    bytes += size;
-    run.progress('blobs', index + 1, rows.length);
-    if (index % 50 === 49) await run.breathe();
+  for (let i = 0; i < rows.length; i += REMOVALS) {
+    const removed: Digest[] = [];
+    for (const { digest, size } of rows.slice(i, i + REMOVALS)) {
+      if (!(await mayRemove(run, digest))) continue;
+      run.item({ kind: 'blob', digest, size, why: 'no repository has it' });
+      await store.remove(digest);
+      run.context.onStep('blob-removed');
+      removed.push(digest);
+      bytes += size;
+    }
+    blobs += removed.length;
+    await forget(run, removed);
+    run.progress('blobs', blobs, rows.length);
+    await run.breathe();
   }
   return { blobs, bytes };
+}
+
+/** The rows of bytes that are gone. Until then a push of the same bytes waits. */
+async function forget(run: GarbageRun, digests: readonly Digest[]): Promise<void> {
+  if (digests.length === 0) return;
+  await run.context.database.relaxedTransaction((tx) =>
+    tx.deleteFrom('blobs').where('digest', 'in', digests).where('state', '=', 'deleting').execute(),
+  );
 }
 
 /** What `condemnBlobs` and `removeCondemned` would remove after this dry run's links. */
@@ -248,9 +263,7 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
     );
     if ((condemned.numInsertedOrUpdatedRows ?? 0n) === 0n || !(await mayRemove(run, digest))) continue;
     await store.remove(digest);
-    await database.relaxedTransaction((tx) =>
-      tx.deleteFrom('blobs').where('digest', '=', digest).where('state', '=', 'deleting').execute(),
-    );
+    await forget(run, [digest]);
     await run.breathe();
   }
   return { blobs, bytes };

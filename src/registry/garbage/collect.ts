@@ -35,8 +35,9 @@ export interface GarbageOptions {
   onProgress?: (step: string, done: number, total: number | undefined) => void;
 }
 
-/** Between batches, so that pushes get the write lock. */
-const PAUSE_MS = 5;
+/** Between batches collection rests as long as the batch took, so that pushes have the write lock and the disk half the time. */
+const LEAST_PAUSE_MS = 5;
+const MOST_PAUSE_MS = 1_000;
 
 /** What the steps share. */
 export interface GarbageRun {
@@ -57,6 +58,7 @@ export interface GarbageRun {
  */
 export async function collectGarbage(context: RegistryContext, options: GarbageOptions): Promise<GarbageResult> {
   const started = performance.now();
+  let rested = started;
   const lease = options.dryRun ? undefined : await takeLease(context);
   const run: GarbageRun = {
     context,
@@ -66,7 +68,9 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
     keepLease: async () => lease?.renew(),
     breathe: async () => {
       await lease?.renew();
-      if (!options.dryRun) await Bun.sleep(PAUSE_MS);
+      if (options.dryRun) return;
+      await Bun.sleep(Math.min(Math.max(performance.now() - rested, LEAST_PAUSE_MS), MOST_PAUSE_MS));
+      rested = performance.now();
     },
   };
   const result: GarbageResult = {

@@ -66,7 +66,7 @@ async function removeBatch(
   batch: readonly Digest[],
 ): Promise<number> {
   const { database } = run.context;
-  return database.transaction(async (tx) => {
+  return database.relaxedTransaction(async (tx) => {
     const revived = new Set<Digest>();
     for (const part of parts(batch)) {
       for (const digest of await revivedSince(run, tx, repositoryId, graph, batch, part)) revived.add(digest);
