@@ -14,7 +14,10 @@ const built = await Bun.build({
   entrypoints: [resolve(root, 'src/main.ts')],
   minify: { syntax: true, whitespace: true },
   sourcemap: 'none',
-  compile: { outfile: out, ...(values.target === undefined ? {} : { target: values.target as Bun.Build.CompileTarget }) },
+  compile: {
+    outfile: out,
+    ...(values.target === undefined ? {} : { target: values.target as Bun.Build.CompileTarget }),
+  },
 });
 for (const message of built.logs) console.error(String(message));
 if (!built.success) process.exit(1);

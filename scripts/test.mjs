@@ -13,6 +13,7 @@ const ci = Boolean(process.env.CI);
 const SUITES = {
   unit: { path: 'src', timeout: 60 },
   structure: { path: 'tests/structure', timeout: 60 },
+  docs: { path: 'tests/docs', timeout: 60 },
   conformance: { path: 'tests/conformance', timeout: 60 },
   'bad-input': { path: 'tests/bad-input', timeout: 180 },
   binary: { path: 'tests/binary', timeout: 180 },
@@ -43,7 +44,9 @@ for (const [name, suite] of Object.entries(SUITES)) {
   passed += result.passed;
   failed += result.failed;
   if (result.failed > 0) failures.push(name);
-  console.log(`=== ${name}: ${result.passed} passed, ${result.failed} failed in ${Math.round((Date.now() - started) / 1000)} s`);
+  console.log(
+    `=== ${name}: ${result.passed} passed, ${result.failed} failed in ${Math.round((Date.now() - started) / 1000)} s`,
+  );
 }
 if (failures.length > 0) console.log(`\nfailed suites: ${failures.join(', ')}`);
 console.log(`\n${passed} passed, ${failed} failed`);

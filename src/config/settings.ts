@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ANONYMOUS_MODES } from '../accounts/authorize.ts';
-import { networks, PRIVATE_NETWORKS } from '../http/public-address.ts';
 import { parseDuration } from './duration.ts';
+import { networks, PRIVATE_NETWORKS } from './networks.ts';
 
 const duration = z.union([z.string(), z.number()]).transform((value, context) => {
   const ms = parseDuration(String(value));
@@ -119,7 +119,7 @@ export const SETTINGS = {
     check: duration.refine((ms) => ms >= 1_000, 'is shorter than 1s'),
     default: 86_400_000,
     value: 'DURATION',
-    help: 'how long what nothing names is kept after it was pushed; default: 24h',
+    help: 'how long what nothing names is kept after it was pushed (set at the push, not at the collection); default: 24h',
   },
   tagHistoryWindow: {
     check: duration,

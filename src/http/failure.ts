@@ -22,10 +22,8 @@ export function failureOf(error: unknown, aborted: boolean): Failure {
     };
   }
   if (aborted || isBrokenConnection(error)) {
-    return {
-      told: new OciError('BLOB_UPLOAD_INVALID', 'the connection broke before the request was whole'),
-      cause: error,
-    };
+    const told = new OciError('BLOB_UPLOAD_INVALID', 'the connection broke before the request was whole');
+    return { told, cause: undefined };
   }
   return {
     told: new OciError('UNKNOWN', 'an unexpected error; the log of the registry has it under this request id'),

@@ -15,7 +15,8 @@ import { ensureRepository, getRepository } from './repositories.ts';
  */
 export async function statBlob(context: RegistryContext, name: RepositoryName, digest: Digest): Promise<number> {
   const blob = await context.pull.blob(name, digest);
-  if (blob === undefined) throw unknownBlob(name, digest);
+  // Bytes that were lost are not "there" for who asks whether to push: so the push brings them back.
+  if (blob === undefined || (await context.store.stat(digest)) !== blob.size) throw unknownBlob(name, digest);
   const now = context.now();
   if (blob.protectedUntil < now + context.policy.graceMs / 2) {
     const touched = await context.database.relaxedTransaction((tx) =>
@@ -52,7 +53,7 @@ export async function mountBlob(
   from: RepositoryName,
 ): Promise<boolean> {
   const blob = await context.pull.blob(from, digest);
-  if (blob === undefined) return false;
+  if (blob === undefined || (await context.store.stat(digest)) !== blob.size) return false;
   const now = context.now();
   return context.database.transaction(async (tx) => {
     const source = await tx

@@ -155,7 +155,7 @@ onEachDatabase('tags', (newPlace) => {
       const { context } = registry;
       const { config } = await pushImage(context, 'cas-none', 'one', 'latest');
       const document = imageOf({ config, annotations: { not: 'stored' } });
-      expect(await codeOf(pushManifest(context, 'cas-none', document, 'latest', { absent: true }))).toBe(
+      expect(await codeOf(pushManifest(context, 'cas-none', document, 'latest', { none: ['*'] }))).toBe(
         'PRECONDITION_FAILED',
       );
       expect(await codeOf(pushManifest(context, 'cas-none', document, 'other', { match: ['*'] }))).toBe(
@@ -211,7 +211,7 @@ onEachDatabase('tags', (newPlace) => {
         const codes = await Promise.all(
           processes.map((process, i) => {
             const document = imageOf({ config, annotations: { creator: `${round}-${i}` } });
-            return codeOf(pushManifest(process, 'create', document, `v${round}`, { absent: true }));
+            return codeOf(pushManifest(process, 'create', document, `v${round}`, { none: ['*'] }));
           }),
         );
         expect(codes.sort()).toEqual(['PRECONDITION_FAILED', 'PRECONDITION_FAILED', 'none']);

@@ -8,11 +8,11 @@ import { getRepository, isImmutable, type Repository } from './repositories.ts';
 
 /**
  * What a client expects of a tag before it changes it (RFC 9110 §13.1, distribution-spec PR 251): `match` lists digests of
- * which the tag must have one, '*' that it must exist; `absent` that it must not.
+ * which the tag must have one, `none` lists those that it must not have; '*' stands for any.
  */
 export interface TagPrecondition {
   match?: readonly string[] | undefined;
-  absent?: boolean | undefined;
+  none?: readonly string[] | undefined;
 }
 
 export interface TagRow {
@@ -266,11 +266,9 @@ async function digestBefore(
 }
 
 function checkPrecondition(tag: Tag, current: Digest | undefined, precondition: TagPrecondition): void {
-  const { match, absent } = precondition;
-  const met =
-    (match === undefined || (current !== undefined && (match.includes('*') || match.includes(current)))) &&
-    (absent !== true || current === undefined);
-  if (met) return;
+  const names = (list: readonly string[]) => current !== undefined && (list.includes('*') || list.includes(current));
+  const { match, none } = precondition;
+  if ((match === undefined || names(match)) && (none === undefined || !names(none))) return;
   throw new OciError(
     'PRECONDITION_FAILED',
     `tag: ${tag} is ${current ?? 'not there'}, which is not what the request expects`,

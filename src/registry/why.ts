@@ -83,9 +83,10 @@ async function chains(
   const graph = await readGraph(context, repository.id, inUse);
   const wanted = new Set(targets);
   const reasons: Reason[] = [];
-  for (const [root, reason] of graph.roots) {
+  for (const [root, because] of graph.roots) {
     if (![...reach(graph, [root])].some((digest) => wanted.has(digest))) continue;
-    reasons.push({ repository: repository.name, root: reason, path: shortestPath(graph.keeps, root, wanted) });
+    const path = shortestPath(graph.keeps, root, wanted);
+    for (const reason of because) reasons.push({ repository: repository.name, root: reason, path });
   }
   return reasons;
 }

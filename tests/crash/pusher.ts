@@ -71,7 +71,9 @@ export class Pusher {
 
   /** Without a tag it is pushed by digest. */
   async #image(client: Client, repository: string, tag?: string): Promise<Descriptor> {
-    const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', id: randomBytes(12).toString('hex') }));
+    const config = Buffer.from(
+      JSON.stringify({ architecture: 'amd64', os: 'linux', id: randomBytes(12).toString('hex') }),
+    );
     const layers = Array.from({ length: this.#random.int(1, 3) }, () => this.#layer());
     // A manifest names a layer once, as an image with a repeated layer is another matter.
     const distinct = [...new Map(layers.map((layer) => [digestOf(layer), layer])).values()];
@@ -138,8 +140,12 @@ export class Pusher {
     expectStatus(answer, 202, `POST ${uploads}`);
     const upload = this.#opened(answer, repository, content);
     let at = 0;
+    // At least two bytes: the answer `Range: 0-0` says one byte, or none.
     for (let chunks = this.#random.int(0, 3); chunks > 0 && at < content.length; chunks--) {
-      const end = chunks === 1 && this.#random.chance(0.4) ? content.length : this.#random.int(at + 1, content.length);
+      const end =
+        chunks === 1 && this.#random.chance(0.4)
+          ? content.length
+          : this.#random.int(Math.min(at + 2, content.length), content.length);
       const headers = this.#random.chance(0.7) ? { 'Content-Range': `${at}-${end - 1}` } : undefined;
       const body = content.subarray(at, end);
       const patched = await client.request('PATCH', upload.path, {
@@ -164,7 +170,9 @@ export class Pusher {
   async #complete(client: Client, upload: OpenUpload, at: number): Promise<void> {
     const digest = digestOf(upload.content);
     upload.completing = true;
-    const answer = await client.request('PUT', `${upload.path}?digest=${digest}`, { body: upload.content.subarray(at) });
+    const answer = await client.request('PUT', `${upload.path}?digest=${digest}`, {
+      body: upload.content.subarray(at),
+    });
     expectStatus(answer, 201, `PUT ${upload.path}`);
     this.#ledger.uploads.delete(upload);
     this.#ledger.blobStored(upload.repository, digest);
@@ -172,5 +180,6 @@ export class Pusher {
 }
 
 function expectStatus(answer: Answer, status: number, what: string): void {
-  if (answer.status !== status) throw new Error(`${what}: ${answer.status}, not ${status}: ${answer.text().slice(0, 800)}`);
+  if (answer.status !== status)
+    throw new Error(`${what}: ${answer.status}, not ${status}: ${answer.text().slice(0, 800)}`);
 }

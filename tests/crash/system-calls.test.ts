@@ -37,10 +37,11 @@ describe.skipIf(!requireTools('durability', ['strace', 'root']))('before a 201 g
   /** The system calls of the worker while `work` runs. */
   async function traced(name: string, work: () => Promise<void>): Promise<SystemCall[]> {
     const output = join(folder, name);
+    const said = join(folder, `${name}.stderr`);
     const [worker = 0] = workersOf(berth.pid);
     const command = ['strace', '-f', '-y', '-s', '80', '-e', `trace=${TRACED}`, '-o', output, '-p', String(worker)];
-    const strace = Bun.spawn(command, { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(join(folder, 'stderr')) });
-    await eventually('strace is attached', 10_000, () => /attached/.test(readFileSync(join(folder, 'stderr'), 'utf8')));
+    const strace = Bun.spawn(command, { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(said) });
+    await eventually('strace is attached', 10_000, () => /attached/.test(readFileSync(said, 'utf8')));
     try {
       await work();
     } finally {
@@ -65,7 +66,12 @@ describe.skipIf(!requireTools('durability', ['strace', 'root']))('before a 201 g
     });
     const write = calls.findLast((call) => call.name.includes('write') && call.args.includes(`/uploads/${id}>`));
     const synced = next(calls, write, SYNC, new RegExp(`/uploads/${id}>`));
-    const renamed = next(calls, synced, RENAME, new RegExp(`/uploads/${id}".*/blobs/sha256/${hex.slice(0, 2)}/${hex}"`));
+    const renamed = next(
+      calls,
+      synced,
+      RENAME,
+      new RegExp(`/uploads/${id}".*/blobs/sha256/${hex.slice(0, 2)}/${hex}"`),
+    );
     const folderSynced = next(calls, renamed, SYNC, new RegExp(`/blobs/sha256/${hex.slice(0, 2)}>`));
     const committed = next(calls, folderSynced, SYNC, WAL);
     const answered = next(calls, committed, SEND, CREATED);

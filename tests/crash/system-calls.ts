@@ -47,5 +47,7 @@ export function next(
   const found = calls.find((call) => call.begun > from && names.includes(call.name) && pattern.test(call.args));
   if (found !== undefined) return found;
   const seen = calls.filter((call) => names.includes(call.name)).map((call) => `${call.name}(${call.args}`);
-  throw new Error(`no ${names.join('/')} of ${pattern} after ${after?.name ?? 'the start'}(${after?.args ?? ''}\n${seen.join('\n')}`);
+  throw new Error(
+    `no ${names.join('/')} of ${pattern} after ${after?.name ?? 'the start'}(${after?.args ?? ''}\n${seen.join('\n')}`,
+  );
 }

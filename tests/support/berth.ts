@@ -133,6 +133,7 @@ export async function startBerth(options: BerthOptions = {}): Promise<RunningBer
     await Bun.sleep(20);
   }
   if (!ended) await running.kill();
+  if (temporary) rmSync(data, { recursive: true, force: true });
   throw new Error(`berth serve did not get ready:\n${output}`);
 }
 

@@ -1,19 +1,12 @@
 import type { Digest } from '../../oci/digest.ts';
-import { OciError } from '../../oci/errors.ts';
 import type { TagPrecondition } from '../../registry/tags.ts';
 import type { BerthRequest } from '../request.ts';
 
-/** `If-Match: "<digest>"` (or several, or `*`) and `If-None-Match: *` of a change to a tag. */
+/** `If-Match` and `If-None-Match` of a change to a tag: quoted digests, or `*` (RFC 9110 §13.1). */
 export function tagPrecondition(request: BerthRequest): TagPrecondition {
   const match = request.header('if-match');
   const none = request.header('if-none-match');
-  if (none !== null && none.trim() !== '*') {
-    throw new OciError(
-      'UNSUPPORTED',
-      `If-None-Match: only * is supported when a tag is changed, not ${JSON.stringify(none.slice(0, 100))}`,
-    );
-  }
-  return { match: match === null ? undefined : entities(match), absent: none !== null };
+  return { match: match === null ? undefined : entities(match), none: none === null ? undefined : entities(none) };
 }
 
 /** Whether `If-None-Match` of a read names `digest` (RFC 9110 §13.1.2). */

@@ -25,7 +25,7 @@ import {
 import { startUpload } from '../uploads.ts';
 import { verify } from '../verify.ts';
 
-const REGISTRIES = 8;
+const REGISTRIES = 5;
 const STEPS = 60;
 
 onEachDatabase('garbage collection of a random registry', (newPlace, kind) => {

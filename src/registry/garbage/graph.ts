@@ -8,8 +8,8 @@ export interface ManifestGraph {
   manifests: Map<Digest, { protectedUntil: number; size: number }>;
   /** From a manifest to what it keeps: an index's entries, and its own referrers. */
   keeps: Map<Digest, Digest[]>;
-  /** Why a manifest is a root: `tag 1.0`, `history of latest`, …; the first reason found. */
-  roots: Map<Digest, string>;
+  /** Why a manifest is a root: `tag 1.0`, `history of latest`, …; every reason, a tag's history once. */
+  roots: Map<Digest, Set<string>>;
 }
 
 const CLOCK_SKEW_MS = 10_000;
@@ -46,7 +46,10 @@ export async function readGraph(
   for (const { manifest, target } of entries) addEdge(graph, manifest, target);
 
   const root = (digest: Digest | null, reason: string) => {
-    if (digest !== null && graph.manifests.has(digest) && !graph.roots.has(digest)) graph.roots.set(digest, reason);
+    if (digest === null || !graph.manifests.has(digest)) return;
+    const reasons = graph.roots.get(digest);
+    if (reasons === undefined) graph.roots.set(digest, new Set([reason]));
+    else reasons.add(reason);
   };
   const tags = await database.read
     .selectFrom('tags')

@@ -120,7 +120,7 @@ async function revivedSince(
     .selectFrom('tag_history')
     .select(['digest', 'previous'])
     .where('repository_id', '=', repositoryId)
-    .where('at', '>=', graph.readAt)
+    .where('at', '>=', Math.max(graph.readAt, now - run.context.policy.tagHistoryMs))
     .execute();
   const going = new Set(batch);
   const remembered = history.flatMap((entry) => [entry.digest, entry.previous]);
