@@ -2,18 +2,23 @@ import { sql } from 'kysely';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RegistryContext } from './context.ts';
+import { finishRemovals } from './garbage/collect.ts';
 
 const WAIT_FOR_REMOVAL_MS = 30_000;
+const WAIT_MS = 20;
+/** How often it is tried to finish a removal whose collector has died: twice a second. */
+const TRIES_A_REMOVAL = 25;
 
 /**
  * Says that bytes of `digest` are about to be put into the store, so that garbage collection keeps off until they are
- * linked (`garbage/protocol.md`, step "claim"). When it is removing that very blob, waits until the removal is over.
+ * linked (`garbage/protocol.md`, step "claim"). When it is removing that very blob, waits until the removal is over, and
+ * finishes it when its collector has died.
  *
  * @throws OciError UNAVAILABLE when a removal does not end; the upload is kept and can be completed again
  */
 export async function claimBlob(context: RegistryContext, digest: Digest, size: number): Promise<void> {
   const deadline = context.now() + WAIT_FOR_REMOVAL_MS;
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     const protectedUntil = context.now() + context.policy.graceMs;
     const claimed = await context.database.relaxedTransaction((tx) =>
       tx
@@ -38,6 +43,7 @@ export async function claimBlob(context: RegistryContext, digest: Digest, size: 
         digest,
       });
     }
-    await Bun.sleep(20);
+    if (tries % TRIES_A_REMOVAL === 0 && (await finishRemovals(context))) continue;
+    await Bun.sleep(WAIT_MS);
   }
 }

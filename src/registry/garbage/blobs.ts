@@ -182,16 +182,19 @@ export async function removeCondemned(run: GarbageRun): Promise<{ blobs: number;
   let bytes = 0;
   for (let i = 0; i < rows.length; i += REMOVALS) {
     const removed: Digest[] = [];
-    for (const { digest, size } of rows.slice(i, i + REMOVALS)) {
-      if (!(await mayRemove(run, digest))) continue;
-      run.item({ kind: 'blob', digest, size, why: 'no repository has it' });
-      await store.remove(digest);
-      run.context.onStep('blob-removed');
-      removed.push(digest);
-      bytes += size;
+    try {
+      for (const { digest, size } of rows.slice(i, i + REMOVALS)) {
+        if (!(await mayRemove(run, digest))) continue;
+        run.item({ kind: 'blob', digest, size, why: 'no repository has it' });
+        await store.remove(digest);
+        run.context.onStep('blob-removed');
+        removed.push(digest);
+        bytes += size;
+      }
+    } finally {
+      await forget(run, removed);
     }
     blobs += removed.length;
-    await forget(run, removed);
     run.progress('blobs', blobs, rows.length);
     await run.breathe();
   }
@@ -250,9 +253,11 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
       .executeTakeFirst();
     if (row !== undefined) continue;
     run.item({ kind: 'orphan', digest, size, why: 'bytes in the store that no row names' });
-    blobs++;
-    bytes += size;
-    if (run.dryRun) continue;
+    if (run.dryRun) {
+      blobs++;
+      bytes += size;
+      continue;
+    }
     // The row comes first, so that a push of the same bytes waits instead of losing them.
     const condemned = await database.transaction((tx) =>
       tx
@@ -264,6 +269,8 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
     if ((condemned.numInsertedOrUpdatedRows ?? 0n) === 0n || !(await mayRemove(run, digest))) continue;
     await store.remove(digest);
     await forget(run, [digest]);
+    blobs++;
+    bytes += size;
     await run.breathe();
   }
   return { blobs, bytes };

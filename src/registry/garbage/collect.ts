@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryContext } from '../context.ts';
 import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
-import { takeLease } from './lease.ts';
+import { GarbageBusyError, type GarbageLease, takeLease } from './lease.ts';
 import { collectManifests, deadManifests } from './manifests.ts';
 import { expireUploads } from './uploads.ts';
 
@@ -113,6 +113,28 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
   }
   result.seconds = Math.round(performance.now() - started) / 1000;
   return result;
+}
+
+/**
+ * Removes what a collection that died had condemned, so that a push of such bytes need not wait for the next one. Returns
+ * false when a collector lives: it will do so itself.
+ */
+export async function finishRemovals(context: RegistryContext): Promise<boolean> {
+  let lease: GarbageLease;
+  try {
+    lease = await takeLease(context);
+  } catch (error) {
+    if (error instanceof GarbageBusyError) return false;
+    throw error;
+  }
+  const keepLease = () => lease.renew();
+  const quiet = () => {};
+  try {
+    await removeCondemned({ context, dryRun: false, item: quiet, progress: quiet, keepLease, breathe: keepLease });
+  } finally {
+    await lease.release();
+  }
+  return true;
 }
 
 function add(result: GarbageResult, removed: { blobs: number; bytes: number }): void {

@@ -1,6 +1,6 @@
 import type { RegistryContext } from '../context.ts';
 
-const HOLD_MS = 60_000;
+const HOLD_MS = 20_000;
 
 /** Another process collects now. */
 export class GarbageBusyError extends Error {
@@ -14,7 +14,7 @@ export interface GarbageLease {
 }
 
 /**
- * One collection at a time over all processes and replicas. A holder that died is passed over after a minute.
+ * One collection at a time over all processes and replicas. A holder that died is passed over after 20 s.
  *
  * @throws GarbageBusyError
  */

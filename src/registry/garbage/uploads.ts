@@ -9,6 +9,7 @@ export async function expireUploads(run: GarbageRun): Promise<number> {
     .selectFrom('uploads')
     .select(['id', 'touched_at'])
     .where('touched_at', '<', cutoff)
+    .where((where) => where.or([where('holder', 'is', null), where('holder_until', '<', now)]))
     .execute();
   let count = 0;
   for (const { id, touched_at } of expired) {
