@@ -14,6 +14,8 @@ const built = await Bun.build({
   entrypoints: [resolve(root, 'src/main.ts')],
   minify: { syntax: true, whitespace: true },
   sourcemap: 'none',
+  // Parsed beforehand: a third of the time to the first answer.
+  bytecode: true,
   compile: {
     outfile: out,
     ...(values.target === undefined ? {} : { target: values.target as Bun.Build.CompileTarget }),

@@ -1,4 +1,12 @@
 #!/usr/bin/env bun
-import { run } from './cli/run.ts';
+import { WorkerProcess } from './workers/worker-process.ts';
 
-process.exitCode = await run(process.argv.slice(2));
+async function main(args: string[]): Promise<void> {
+  const serves = args[0] === 'serve' && !args.includes('--help') && !args.includes('-h');
+  // Loads while the rest of this file's work is done.
+  const firstWorker = serves ? new WorkerProcess() : undefined;
+  const { run } = await import('./cli/run.ts');
+  process.exitCode = await run(args, firstWorker).finally(() => firstWorker?.kill());
+}
+
+void main(process.argv.slice(2));

@@ -1,5 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import pkg from '../../package.json' with { type: 'json' };
+import type { FromSupervisor } from '../workers/messages.ts';
+import type { WorkerOrder } from '../workers/order.ts';
+import type { WorkerProcess } from '../workers/worker-process.ts';
 
 /** 1: it could not be done. 2: the command line was wrong. */
 export const EXIT = { ok: 0, error: 1, usage: 2 } as const;
@@ -13,13 +16,17 @@ const COMMANDS = {
   tag: { summary: 'list tags, show their history, undo a change', load: () => import('./tag.ts') },
 } as const;
 
-/** Runs one command line. Returns the exit code; prints errors as one line on standard error, never a stack. */
-export async function run(args: string[]): Promise<number> {
+/**
+ * Runs one command line. Returns the exit code; prints errors as one line on standard error, never a stack.
+ *
+ * @param firstWorker for `serve`: a worker that is starting already
+ */
+export async function run(args: string[], firstWorker?: WorkerProcess): Promise<number> {
   const name = args.find((arg) => !arg.startsWith('-'));
-  // Workers are started often and by the supervisor alone: no command-line parser for them.
-  if (name === 'worker' && process.env.BERTH_WORKER !== undefined) {
+  if (name === 'worker' && process.send !== undefined) {
+    const order = receiveOrder();
     const { runWorker } = await import('../workers/worker.ts');
-    await runWorker(JSON.parse(process.env.BERTH_WORKER));
+    await runWorker(await order);
     return EXIT.ok;
   }
   const program = new Command('berth')
@@ -32,7 +39,7 @@ export async function run(args: string[]): Promise<number> {
     code = result;
   };
   for (const [command, { summary, load }] of Object.entries(COMMANDS)) {
-    if (command === name) (await load()).register(program, finish);
+    if (command === name) (await load()).register(program, finish, firstWorker);
     else program.command(command).summary(summary).description(summary).allowUnknownOption().allowExcessArguments();
   }
   try {
@@ -45,4 +52,18 @@ export async function run(args: string[]): Promise<number> {
     process.stderr.write(`berth: ${message}\n`);
     return usage ? EXIT.usage : EXIT.error;
   }
+}
+
+/** What the supervisor tells a worker first. Listened for before the modules load: nothing sent meanwhile is lost. */
+function receiveOrder(): Promise<WorkerOrder> {
+  return new Promise((resolve) => {
+    const listen = (message: FromSupervisor) => {
+      if (message.kind !== 'serve') return;
+      process.off('message', listen);
+      resolve(message.order);
+    };
+    process.on('message', listen);
+    // A supervisor that was killed can't say stop: its end closes the channel.
+    process.on('disconnect', () => process.exit(1));
+  });
 }

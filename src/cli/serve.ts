@@ -3,20 +3,21 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { SETTINGS, type SettingName, type Settings } from '../config/settings.ts';
 import { Supervisor } from '../workers/supervisor.ts';
+import type { WorkerProcess } from '../workers/worker-process.ts';
 import { addSettings, settingsOf } from './usage.ts';
 
-export function register(program: Command, finish: (code: number) => void): void {
+export function register(program: Command, finish: (code: number) => void, firstWorker?: WorkerProcess): void {
   const command = program
     .command('serve')
     .summary('run the registry')
     .description('Run the registry. SIGTERM lets running transfers finish, then ends.');
   addSettings(command, Object.keys(SETTINGS) as SettingName[]).action(async () =>
-    finish(await serve(settingsOf(command))),
+    finish(await serve(settingsOf(command), firstWorker)),
   );
 }
 
-async function serve(settings: Settings): Promise<number> {
-  const starting = Supervisor.start({ ...settings, data: resolve(settings.data) });
+async function serve(settings: Settings, firstWorker: WorkerProcess | undefined): Promise<number> {
+  const starting = Supervisor.start({ ...settings, data: resolve(settings.data) }, firstWorker);
   // From the first moment: the first worker may answer before the last one has started.
   const stop = () => void starting.then((started) => started.stop()).catch(() => {});
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);

@@ -1,4 +1,5 @@
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
+import type { WorkerOrder } from './order.ts';
 
 /** What supervisor and workers tell each other, over the channel that Bun makes between a process and its child. */
 export type FromWorker =
@@ -8,6 +9,7 @@ export type FromWorker =
   | { kind: 'metrics'; request: string; metrics: WorkerMetrics };
 
 export type FromSupervisor =
+  | { kind: 'serve'; order: WorkerOrder }
   | { kind: 'stop' }
   | { kind: 'report-metrics'; request: string }
   | { kind: 'all-metrics'; request: number; metrics: WorkerMetrics[] };

@@ -5,11 +5,12 @@ import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
 import { createLog } from '../log.ts';
 import { lockData } from './data-lock.ts';
-import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
+import type { WorkerMetrics } from './messages.ts';
+import type { WorkerOrder } from './order.ts';
 import { choosePort } from './port.ts';
 import { selfCommand } from './self.ts';
 import { StartError } from './start-error.ts';
-import type { WorkerOrder } from './worker.ts';
+import { WorkerProcess } from './worker-process.ts';
 
 const MOST_WORKERS = 4;
 const COLLECT_WITHIN_MS = 1_500;
@@ -22,7 +23,7 @@ interface Worker {
   number: number;
   name: string;
   startedAt: number;
-  child: Subprocess;
+  process: WorkerProcess;
 }
 
 /**
@@ -52,7 +53,7 @@ export class Supervisor {
    *
    * @throws DataInUseError, PortInUseError, StartError
    */
-  static async start(settings: Settings): Promise<Supervisor> {
+  static async start(settings: Settings, firstWorker = new WorkerProcess()): Promise<Supervisor> {
     makeDirectory(settings.data);
     const unlock = lockData(settings.data, `pid ${process.pid}, port ${settings.port}`);
     let supervisor: Supervisor | undefined;
@@ -60,7 +61,7 @@ export class Supervisor {
       const { host, port } = await choosePort(settings.host, settings.port);
       const workers = settings.workers ?? Math.min(availableParallelism(), MOST_WORKERS);
       supervisor = new Supervisor({ ...settings, host, port, workers }, unlock);
-      await supervisor.#startWorkers(workers);
+      await supervisor.#startWorkers(workers, firstWorker);
       supervisor.#scheduleGarbageCollection();
       return supervisor;
     } catch (error) {
@@ -82,9 +83,9 @@ export class Supervisor {
     clearTimeout(this.#gc.timer);
     this.#gc.child?.kill('SIGTERM');
     this.#log.info('stopping');
-    for (const worker of this.#workers.values()) send(worker, { kind: 'stop' });
+    for (const worker of this.#workers.values()) worker.process.send({ kind: 'stop' });
     const late = setTimeout(() => this.kill(), this.settings.shutdownTimeout + 5_000);
-    await Promise.all([...this.#workers.values()].map((worker) => worker.child.exited));
+    await Promise.all([...this.#workers.values()].map((worker) => worker.process.exited));
     await this.#gc.child?.exited;
     clearTimeout(late);
     this.#unlock();
@@ -94,38 +95,39 @@ export class Supervisor {
   /** Ends every worker at once. */
   kill(): void {
     this.#stopping = true;
-    for (const worker of this.#workers.values()) worker.child.kill('SIGKILL');
+    for (const worker of this.#workers.values()) worker.process.kill();
   }
 
   /** The first one migrates; the others find it done. This directory has one supervisor, so no upload is held now. */
-  async #startWorkers(count: number): Promise<void> {
-    await this.#startWorker(1, { first: true, ended: this.settings.database === undefined ? '' : undefined });
+  async #startWorkers(count: number, first: WorkerProcess): Promise<void> {
+    const ended = this.settings.database === undefined ? '' : undefined;
+    await this.#startWorker(1, { first: true, ended }, first);
     const others = Array.from({ length: count - 1 }, (_, i) => i + 2);
     await Promise.all(others.map((number) => this.#startWorker(number, { first: false, ended: undefined })));
   }
 
-  async #startWorker(number: number, start: Pick<WorkerOrder, 'first' | 'ended'>): Promise<void> {
+  async #startWorker(
+    number: number,
+    start: Pick<WorkerOrder, 'first' | 'ended'>,
+    child = new WorkerProcess(),
+  ): Promise<void> {
     const name = `${process.pid.toString(36)}${(Date.now() % 36 ** 4).toString(36)}${(this.#starts++).toString(36)}`;
-    const order: WorkerOrder = { number, name, settings: this.settings, ...start };
     const ready = Promise.withResolvers<void>();
-    const child = Bun.spawn([...selfCommand(), 'worker'], {
-      env: { ...process.env, BERTH_WORKER: JSON.stringify(order) },
-      stdin: 'ignore',
-      stdout: 'inherit',
-      stderr: 'inherit',
-      ipc: (message: FromWorker) => {
+    const worker: Worker = { number, name, startedAt: Date.now(), process: child };
+    this.#workers.set(number, worker);
+    worker.process.listen({
+      onMessage: (message) => {
         if (message.kind === 'ready') ready.resolve();
         else if (message.kind === 'failed') ready.reject(new StartError(message.reason));
         else if (message.kind === 'metrics-wanted') void this.#collectMetrics(worker, message.request);
         else this.#gatherMetrics(message.request, message.metrics);
       },
-      onExit: (_child, code, signal) => {
+      onExit: (code, signal) => {
         ready.reject(new StartError(`worker ${number} ended before it served (${signal ?? code})`));
         void this.#workerEnded(worker, code, signal);
       },
     });
-    const worker: Worker = { number, name, startedAt: Date.now(), child };
-    this.#workers.set(number, worker);
+    worker.process.send({ kind: 'serve', order: { number, name, settings: this.settings, ...start } });
     await ready.promise;
     this.#serving.add(name);
   }
@@ -180,10 +182,10 @@ export class Supervisor {
     const done = Promise.withResolvers<void>();
     const collection = { metrics: [] as WorkerMetrics[], left: this.#workers.size, done: done.resolve };
     this.#collections.set(key, collection);
-    for (const worker of this.#workers.values()) send(worker, { kind: 'report-metrics', request: key });
+    for (const worker of this.#workers.values()) worker.process.send({ kind: 'report-metrics', request: key });
     await Promise.race([done.promise, Bun.sleep(COLLECT_WITHIN_MS)]);
     this.#collections.delete(key);
-    send(asker, { kind: 'all-metrics', request, metrics: collection.metrics });
+    asker.process.send({ kind: 'all-metrics', request, metrics: collection.metrics });
   }
 
   #gatherMetrics(request: string, metrics: WorkerMetrics): void {
@@ -200,14 +202,6 @@ function makeDirectory(data: string): void {
     mkdirSync(data, { recursive: true });
   } catch (error) {
     throw new StartError(`--data: cannot make ${data}: ${error instanceof Error ? error.message : 'unknown error'}`);
-  }
-}
-
-function send(worker: Worker, message: FromSupervisor): void {
-  try {
-    worker.child.send(message);
-  } catch {
-    // It has just ended; `onExit` deals with that.
   }
 }
 

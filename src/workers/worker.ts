@@ -1,25 +1,12 @@
 import { AggregatorRegistry } from 'prom-client';
-import type { Settings } from '../config/settings.ts';
 import { Instruments } from '../http/instruments.ts';
 import { createLog } from '../log.ts';
 import { releaseHoldsOf } from '../registry/upload-holder.ts';
 import { createServer, openRegistry, prepareData, readDatabase } from '../server.ts';
 import { failpoint } from './failpoint.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
+import type { WorkerOrder } from './order.ts';
 import { storageReason } from './reason.ts';
-
-/** What the supervisor gives a worker, as JSON in BERTH_WORKER. */
-export interface WorkerOrder {
-  /** 1, 2, … */
-  number: number;
-  /** Unique for each process that was ever started; begins an upload's holder. */
-  name: string;
-  settings: Settings;
-  /** This is the first worker of a start: it brings the data up to date before it serves. */
-  first: boolean;
-  /** Processes known to have ended, whose uploads may be taken over at once; '' is all that ever held one. */
-  ended: string | undefined;
-}
 
 const METRICS_WITHIN_MS = 3_000;
 
@@ -122,14 +109,12 @@ async function serve(order: WorkerOrder): Promise<void> {
   process.on('message', (message: FromSupervisor) => {
     if (message.kind === 'stop') void stop();
     else if (message.kind === 'all-metrics') waiting.get(message.request)?.(message.metrics);
-    else {
+    else if (message.kind === 'report-metrics') {
       void measured.registry
         .getMetricsAsJSON()
         .then((metrics) => tell({ kind: 'metrics', request: message.request, metrics }));
     }
   });
-  // A supervisor that was killed can't say stop: its end closes the channel.
-  process.on('disconnect', () => process.exit(1));
   // A terminal sends these to the whole group; the supervisor passes on what is meant for workers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   tell({ kind: 'ready', url: server.url.href });

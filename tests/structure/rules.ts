@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   accounts: ['oci/'],
   http: ['oci/', 'accounts/', 'registry/', 'database/database.ts', 'storage/blob-store.ts'],
   client: ['oci/'],
-  config: ['accounts/', 'http/public-address.ts'],
+  config: ['accounts/'],
   'log.ts': [],
   'server.ts': ['oci/', 'accounts/', 'config/', 'database/', 'http/', 'registry/', 'storage/', 'log.ts'],
   workers: [
