@@ -2,6 +2,11 @@ import pino, { type Logger } from 'pino';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
+/** Resolves when every line so far is written; before a process ends. */
+export function flushLog(log: Logger): Promise<void> {
+  return new Promise((resolve) => log.flush(() => resolve()));
+}
+
 /** JSON lines on standard error. */
 export function createLog(level: LogLevel, bindings: Record<string, unknown> = {}): Logger {
   return pino(

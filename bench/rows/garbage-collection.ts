@@ -69,7 +69,7 @@ async function measure(bench: Bench, seeded: string, perSecond: number): Promise
     await run(['cp', join(seeded, 'berth.db'), data]);
     await run(['sync']);
     // The server's own schedule must not collect before the clock runs.
-    return await withBerth(bench, { data, args: ['--gc-interval', '30d'] }, async (server) => {
+    return await withBerth(bench, { data, args: ['--gc-interval', '0s'] }, async (server) => {
       await pushSteadily(server.url, perSecond, Bun.sleep(2000)); // warm up
       const calm = await pushSteadily(server.url, perSecond, Bun.sleep(bench.quick ? 8000 : 20_000));
       const started = performance.now();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { DIGEST_ALGORITHMS, digestAlgorithm, digestHex, digestOf, isDigest, parseDigest } from './digest.ts';
 import { OciError } from './errors.ts';
@@ -39,7 +40,6 @@ describe('a digest', () => {
   test('of bytes is what the algorithm says', () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.constantFrom(...DIGEST_ALGORITHMS), (bytes, algorithm) => {
-        const { createHash } = require('node:crypto') as typeof import('node:crypto');
         expect(digestOf(bytes, algorithm)).toBe(
           parseDigest(`${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`),
         );

@@ -5,10 +5,22 @@ import type { RegistryContext } from './context.ts';
 const HOLD_MS = 10_000;
 const HEARTBEAT_MS = 500;
 const WAIT_MS = HOLD_MS + 2_000;
+/** As HOLD_MS while an upload is being made a blob: to pass over a holder that only stood still would then do harm. */
+const KEEP_MS = 60_000;
 
 /** What the holder leaves in the row for the next one. */
 export interface UploadHold {
   hashed?: { digest: Digest; bytes: number };
+}
+
+/** What the work may do with its hold. */
+export interface HeldUpload extends UploadHold {
+  /**
+   * From here on the upload is passed to nobody: its bytes are about to become a blob, which nobody may append to.
+   *
+   * @throws OciError UNAVAILABLE when it was passed on already
+   */
+  keep(): Promise<void>;
 }
 
 /**
@@ -23,20 +35,27 @@ export interface UploadHold {
 export async function holdUpload<T>(
   context: RegistryContext,
   upload: { id: string; repositoryId: number },
-  work: (signal: AbortSignal, hold: UploadHold) => Promise<T>,
+  work: (signal: AbortSignal, hold: HeldUpload) => Promise<T>,
 ): Promise<T> {
   const holder = `${context.process}:${context.newId()}`;
   await acquire(context, upload, holder);
   const yielding = new AbortController();
+  let kept = false;
   const heartbeat = setInterval(() => {
-    renew(context, upload.id, holder).then(
+    renew(context, upload.id, holder, kept).then(
       (keep) => {
-        if (!keep) yielding.abort(new OciError('UNAVAILABLE', 'another request took this upload over'));
+        if (!keep) yielding.abort(takenOver());
       },
       (error) => yielding.abort(error),
     );
   }, HEARTBEAT_MS);
-  const hold: UploadHold = {};
+  const hold: HeldUpload = {
+    async keep() {
+      yielding.signal.throwIfAborted();
+      if (!(await prolong(context, upload.id, holder, KEEP_MS))) throw takenOver();
+      kept = true;
+    },
+  };
   try {
     return await work(yielding.signal, hold);
   } finally {
@@ -87,19 +106,24 @@ async function acquire(
   }
 }
 
-async function renew(context: RegistryContext, id: string, holder: string): Promise<boolean> {
+async function renew(context: RegistryContext, id: string, holder: string, kept: boolean): Promise<boolean> {
   const row = await context.database.read
     .selectFrom('uploads')
     .select(['holder', 'holder_until', 'asked_to_yield'])
     .where('id', '=', id)
     .executeTakeFirst();
-  if (row?.holder !== holder || row.asked_to_yield !== 0) return false;
+  if (row?.holder !== holder || (row.asked_to_yield !== 0 && !kept)) return false;
+  const ms = kept ? KEEP_MS : HOLD_MS;
+  if (row.holder_until - context.now() > ms / 2) return true;
+  return prolong(context, id, holder, ms);
+}
+
+async function prolong(context: RegistryContext, id: string, holder: string, ms: number): Promise<boolean> {
   const now = context.now();
-  if (row.holder_until - now > HOLD_MS / 2) return true;
   const renewed = await context.database.relaxedTransaction((tx) =>
     tx
       .updateTable('uploads')
-      .set({ holder_until: now + HOLD_MS, touched_at: now })
+      .set({ holder_until: now + ms, touched_at: now })
       .where('id', '=', id)
       .where('holder', '=', holder)
       .executeTakeFirst(),
@@ -121,6 +145,10 @@ async function release(context: RegistryContext, id: string, holder: string, hol
       .where('holder', '=', holder)
       .execute(),
   );
+}
+
+function takenOver(): OciError {
+  return new OciError('UNAVAILABLE', 'another request took this upload over');
 }
 
 export function unknownUpload(id: string): OciError {

@@ -98,9 +98,10 @@ export async function completeUpload(
   chunk: UploadChunk,
 ): Promise<void> {
   const upload = await findUpload(context, name, id);
-  await holdUpload(context, upload, async (signal) => {
+  await holdUpload(context, upload, async (signal, hold) => {
     const before = (await context.store.uploadSize(id)) ?? 0;
     const { size, running } = await append(context, id, chunk, signal, digestAlgorithm(digest));
+    await hold.keep();
     const known = size === before && running === undefined ? await hashedBefore(context, id, size) : undefined;
     const found =
       known !== undefined && digestAlgorithm(known) === digestAlgorithm(digest)

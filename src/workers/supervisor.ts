@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Subprocess } from 'bun';
 import type { Logger } from 'pino';
 import type { Settings } from '../config/settings.ts';
-import { createLog } from '../log.ts';
+import { createLog, flushLog } from '../log.ts';
 import { lockData } from './data-lock.ts';
 import type { WorkerMetrics } from './messages.ts';
 import type { WorkerOrder } from './order.ts';
@@ -89,6 +89,7 @@ export class Supervisor {
     await this.#gc.child?.exited;
     clearTimeout(late);
     this.#unlock();
+    await flushLog(this.#log);
     this.#ended.resolve(0);
   }
 
@@ -103,7 +104,7 @@ export class Supervisor {
     const ended = this.settings.database === undefined ? '' : undefined;
     await this.#startWorker(1, { first: true, ended }, first);
     const others = Array.from({ length: count - 1 }, (_, i) => i + 2);
-    await Promise.all(others.map((number) => this.#startWorker(number, { first: false, ended: undefined })));
+    await Promise.all(others.map((number) => this.#persist(number, undefined)));
   }
 
   async #startWorker(
@@ -138,9 +139,14 @@ export class Supervisor {
     if (this.#stopping || !this.#serving.delete(worker.name)) return;
     this.#log.error({ number: worker.number, code, signal }, 'a worker ended; starting another');
     if (Date.now() - worker.startedAt < QUICK_END_MS) await Bun.sleep(PAUSE_MS);
+    await this.#persist(worker.number, worker.name);
+  }
+
+  /** Starts a worker, again and again until it serves. `ended` is the process that it replaces. */
+  async #persist(number: number, ended: string | undefined): Promise<void> {
     for (let pause = PAUSE_MS; !this.#stopping; pause = Math.min(pause * 2, MOST_PAUSE_MS)) {
       try {
-        return await this.#startWorker(worker.number, { first: false, ended: worker.name });
+        return await this.#startWorker(number, { first: false, ended });
       } catch (error) {
         this.#log.error({ err: error }, 'a worker did not start; trying again');
         await Bun.sleep(pause);

@@ -1,6 +1,6 @@
 import { AggregatorRegistry } from 'prom-client';
 import { Instruments } from '../http/instruments.ts';
-import { createLog } from '../log.ts';
+import { createLog, flushLog } from '../log.ts';
 import { releaseHoldsOf } from '../registry/upload-holder.ts';
 import { createServer, openRegistry, prepareData, readDatabase } from '../server.ts';
 import { failpoint } from './failpoint.ts';
@@ -102,7 +102,7 @@ async function serve(order: WorkerOrder): Promise<void> {
     clearTimeout(late);
     await server.stop(true);
     await close();
-    log.flush();
+    await flushLog(log);
     process.exit(0);
   }
 

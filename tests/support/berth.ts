@@ -126,7 +126,8 @@ export async function startBerth(options: BerthOptions = {}): Promise<RunningBer
     try {
       const response = await fetch(`${url}/readyz`);
       await response.arrayBuffer();
-      if (response.status === 200) return running;
+      // The banner comes when every worker serves; a killed predecessor's workers may still answer.
+      if (response.status === 200 && output.includes('Berth serves')) return running;
     } catch {
       // not listening yet
     }
