@@ -43,7 +43,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'workers/',
     '../package.json',
   ],
-  'main.ts': ['cli/'],
+  // A worker is the same program, started with an order; it is spared the command line.
+  'main.ts': ['cli/', 'workers/worker-process.ts'],
 };
 
 /** Concrete drivers: `server.ts` alone chooses among them. */

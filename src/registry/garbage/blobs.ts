@@ -3,9 +3,9 @@ import type { RepositoryName } from '../../oci/names.ts';
 import type { GarbageRun } from './collect.ts';
 
 const PAGE = 1_000;
-const BATCH = 200;
+const BATCH = 50;
 /** Blobs whose bytes go between two rests: a push of one of them waits that long. */
-const REMOVALS = 50;
+const REMOVALS = 25;
 
 /**
  * Takes blobs out of a repository that no manifest there names and that are not protected.

@@ -5,8 +5,8 @@ import type { RepositoryName } from '../../oci/names.ts';
 import type { GarbageRun } from './collect.ts';
 import { components, type ManifestGraph, reach, readGraph } from './graph.ts';
 
-/** Manifests in one transaction, unless a component is larger: some ms of the write lock. */
-const BATCH = 100;
+/** Manifests in one transaction, unless a component is larger: a few ms of the write lock. */
+const BATCH = 25;
 
 export interface DeadManifests {
   graph: ManifestGraph;
