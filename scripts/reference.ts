@@ -173,9 +173,21 @@ export async function metricTable(): Promise<string> {
   return table(['Metric', 'Type', 'Labels', 'Over the workers', 'What it measures'], rows);
 }
 
+/** A table as the formatter writes it, so that neither undoes the other. */
 function table(head: string[], rows: string[][]): string {
-  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  const lines = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = head.map((_, i) => Math.max(...lines.map((cells) => Bun.stringWidth(cells[i] ?? ''))));
+  const line = (cells: string[], fill: string) =>
+    `| ${cells.map((cell, i) => cell + fill.repeat((widths[i] ?? 0) - Bun.stringWidth(cell))).join(' | ')} |`;
+  const [first = [], ...rest] = lines;
+  return [
+    line(first, ' '),
+    line(
+      first.map(() => ''),
+      '-',
+    ),
+    ...rest.map((cells) => line(cells, ' ')),
+  ].join('\n');
 }
 
 /** The text with each generated part between its marks replaced. @throws when a part has no marks, or marks no part */

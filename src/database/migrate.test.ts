@@ -10,7 +10,7 @@ onEachDatabase('migrating', (newPlace, kind) => {
     (
       await (kind === 'sqlite'
         ? sql<{ name: string }>`select name from sqlite_master where type = 'table' and name not like 'sqlite_%'`
-        : sql<{ name: string }>`select tablename as name from pg_tables where schemaname = 'public'`
+        : sql<{ name: string }>`select tablename as name from pg_tables where schemaname = current_schema()`
       ).execute(database.read)
     ).rows
       .map((row) => row.name)

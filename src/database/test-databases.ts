@@ -45,7 +45,7 @@ export function onEachDatabase(
     beforeAll(() => cluster().then(() => {}), 120_000);
     afterAll(() => closeAll(opened));
     define(async () => {
-      const address = await (await cluster()).newDatabase();
+      const address = await newSchema(await cluster());
       const open = () => keep(opened, new PostgresDatabase(address, { connections: 5 }));
       return { kind: 'postgres', address, open };
     }, 'postgres');
@@ -59,6 +59,21 @@ function keep(opened: Database[], database: Database): Database {
 
 async function closeAll(opened: Database[]): Promise<void> {
   await Promise.allSettled(opened.splice(0).map((database) => database.close()));
+}
+
+let schemas = 0;
+
+/** As empty as a new database, and made a hundred times as fast. */
+async function newSchema(postgres: RunningPostgres): Promise<string> {
+  const name = `place_${process.pid}_${++schemas}`;
+  const client = new pg.Client(postgres.url);
+  await client.connect();
+  try {
+    await client.query(`create schema ${name}`);
+  } finally {
+    await client.end();
+  }
+  return `${postgres.url}?options=${encodeURIComponent(`-c search_path=${name}`)}`;
 }
 
 const SHARED = Symbol.for('berth.test.postgres');

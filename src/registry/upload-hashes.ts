@@ -13,6 +13,8 @@ export interface RunningHash {
  * the upload again when it is completed.
  */
 export class UploadHashes {
+  /** How many uploads this process appends to now. */
+  appending = 0;
   readonly #hashes = new LRUCache<string, RunningHash>({ max: 2_000 });
 
   /** The hash at exactly `offset`, taken out; a fresh one for 0; undefined when it must be rebuilt from the bytes. */
