@@ -162,7 +162,13 @@ export function routeTable(routes: readonly Listed[]): string {
 
 export async function metricTable(): Promise<string> {
   const none = async () => 0;
-  const { registry } = new Instruments({ pending: () => 0, uploads: none, databaseSeconds: none });
+  const nothing = { runs: 0, failures: 0, manifests: 0, blobs: 0, bytes: 0, lastSeconds: 0, lastEnd: 0 };
+  const { registry } = new Instruments({
+    pending: () => 0,
+    uploads: none,
+    databaseSeconds: none,
+    garbage: () => nothing,
+  });
   const rows = (await registry.getMetricsAsJSON()).map((metric) => {
     // prom-client's types leave out the labels.
     const { labelNames } = registry.getSingleMetric(metric.name) as unknown as { labelNames: string[] };

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { GC_SETTINGS, type Settings } from '../config/settings.ts';
-import { collectGarbage, type GarbageItem } from '../registry/garbage/collect.ts';
+import { collectGarbage } from '../registry/garbage/collect.ts';
+import type { GarbageItem } from '../registry/garbage/run.ts';
 import { formatBytes } from './bytes.ts';
 import { withData } from './data.ts';
 import { createProgress } from './progress.ts';

@@ -34,7 +34,10 @@ export class PostgresDatabase implements Database {
       connectionTimeoutMillis: 10_000,
       types,
     });
-    this.#pool.on('error', options.onError ?? (() => {}));
+    const onError = options.onError ?? (() => {});
+    this.#pool.on('error', onError);
+    // Also one that is in use: the query under way fails with the same error, and that is the one to answer for.
+    this.#pool.on('connect', (client) => client.on('error', onError));
     this.read = new Kysely({ dialect: new PostgresDialect({ pool: explaining(this.#pool) }) });
   }
 
@@ -68,6 +71,8 @@ export class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     await this.read.destroy();
+    // Kysely ends the pool only if it has used it.
+    if (!this.#pool.ended) await this.#pool.end();
   }
 
   async #transact<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {

@@ -1,5 +1,23 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+/** See `workers/messages.ts`: the supervisor counts, each worker shows. */
+export interface GarbageFigures {
+  runs: number;
+  failures: number;
+  manifests: number;
+  blobs: number;
+  bytes: number;
+  lastSeconds: number;
+  lastEnd: number;
+}
+
+export interface InstrumentSources {
+  pending: () => number;
+  uploads: () => Promise<number>;
+  databaseSeconds: () => Promise<number>;
+  garbage: () => GarbageFigures;
+}
+
 /** What a worker measures. Names follow Prometheus' conventions; `docs/reference/metrics.md` lists them. */
 export class Instruments {
   readonly registry = new Registry();
@@ -8,11 +26,7 @@ export class Instruments {
   readonly #bytes: Counter<'direction'>;
   readonly #failures: Counter<'code'>;
 
-  constructor(sources: {
-    pending: () => number;
-    uploads: () => Promise<number>;
-    databaseSeconds: () => Promise<number>;
-  }) {
+  constructor(sources: InstrumentSources) {
     const registers = [this.registry];
     this.#requests = new Counter({
       name: 'berth_http_requests_total',
@@ -73,6 +87,7 @@ export class Instruments {
         this.set(process.memoryUsage.rss());
       },
     });
+    this.#garbage(sources.garbage, registers);
   }
 
   observe(route: string, method: string, status: number, seconds: number): void {
@@ -86,5 +101,37 @@ export class Instruments {
 
   failure(code: string): void {
     this.#failures.inc({ code });
+  }
+
+  #garbage(figures: () => GarbageFigures, registers: Registry[]): void {
+    const shown: [name: string, help: string, value: (found: GarbageFigures) => number][] = [
+      ['berth_gc_runs', 'Scheduled garbage collections that ended well, since serve started.', ({ runs }) => runs],
+      [
+        'berth_gc_failures',
+        'Scheduled garbage collections that failed, since serve started.',
+        ({ failures }) => failures,
+      ],
+      ['berth_gc_removed_manifests', 'Manifests removed by them.', ({ manifests }) => manifests],
+      ['berth_gc_removed_blobs', 'Blobs removed by them.', ({ blobs }) => blobs],
+      ['berth_gc_removed_bytes', 'Bytes of the blobs removed by them.', ({ bytes }) => bytes],
+      ['berth_gc_last_duration_seconds', 'How long the last one took.', ({ lastSeconds }) => lastSeconds],
+      [
+        'berth_gc_last_end_timestamp_seconds',
+        'When the last one ended; 0 for none yet.',
+        ({ lastEnd }) => lastEnd / 1000,
+      ],
+    ];
+    for (const [name, help, value] of shown) {
+      // Every worker has the same figures: the sum would count them several times.
+      new Gauge({
+        name,
+        help,
+        aggregator: 'max',
+        registers,
+        collect() {
+          this.set(value(figures()));
+        },
+      });
+    }
   }
 }

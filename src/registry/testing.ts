@@ -9,7 +9,8 @@ import { parseReference, parseRepositoryName, parseTag, type RepositoryName, typ
 import { testFolder } from '../storage/contract.ts';
 import { FilesystemBlobStore } from '../storage/filesystem/filesystem-blob-store.ts';
 import type { Actor, RegistryContext, RegistryPolicy } from './context.ts';
-import { collectGarbage, type GarbageItem, type GarbageResult } from './garbage/collect.ts';
+import { collectGarbage, type GarbageResult } from './garbage/collect.ts';
+import type { GarbageItem } from './garbage/run.ts';
 import { putManifest } from './manifests.ts';
 import { PullReader } from './pull-reader.ts';
 import type { TagPrecondition } from './tags.ts';

@@ -1,5 +1,5 @@
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
-import type { WorkerOrder } from './order.ts';
+import type { GarbageTotals, WorkerOrder } from './order.ts';
 
 /** What supervisor and workers tell each other, over the channel that Bun makes between a process and its child. */
 export type FromWorker =
@@ -11,6 +11,7 @@ export type FromWorker =
 export type FromSupervisor =
   | { kind: 'serve'; order: WorkerOrder }
   | { kind: 'stop' }
+  | { kind: 'garbage'; totals: GarbageTotals }
   | { kind: 'report-metrics'; request: string }
   | { kind: 'all-metrics'; request: number; metrics: WorkerMetrics[] };
 

@@ -1,5 +1,17 @@
 import type { Settings } from '../config/settings.ts';
 
+/** What the scheduled collections of this `serve` did, summed; the last two are of the last one. */
+export interface GarbageTotals {
+  runs: number;
+  failures: number;
+  manifests: number;
+  blobs: number;
+  bytes: number;
+  lastSeconds: number;
+  /** ms since 1970; 0 when there was none */
+  lastEnd: number;
+}
+
 /** What the supervisor tells a worker first. */
 export interface WorkerOrder {
   /** 1, 2, … */
@@ -11,4 +23,6 @@ export interface WorkerOrder {
   first: boolean;
   /** Processes known to have ended, whose uploads may be taken over at once; '' is all that ever held one. */
   ended: string | undefined;
+  /** What was collected before this worker began. */
+  garbage: GarbageTotals;
 }

@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.ts';
 import { createLog, flushLog } from '../log.ts';
 import { lockData } from './data-lock.ts';
 import type { WorkerMetrics } from './messages.ts';
-import type { WorkerOrder } from './order.ts';
+import type { GarbageTotals, WorkerOrder } from './order.ts';
 import { choosePort } from './port.ts';
 import { selfCommand } from './self.ts';
 import { StartError } from './start-error.ts';
@@ -38,6 +38,15 @@ export class Supervisor {
   readonly #unlock: () => void;
   readonly #ended = Promise.withResolvers<number>();
   readonly #serving = new Set<string>();
+  readonly #totals: GarbageTotals = {
+    runs: 0,
+    failures: 0,
+    manifests: 0,
+    blobs: 0,
+    bytes: 0,
+    lastSeconds: 0,
+    lastEnd: 0,
+  };
   #starts = 0;
   #stopping = false;
   #gc: { timer?: Timer; child?: Subprocess } = {};
@@ -128,7 +137,10 @@ export class Supervisor {
         void this.#workerEnded(worker, code, signal);
       },
     });
-    worker.process.send({ kind: 'serve', order: { number, name, settings: this.settings, ...start } });
+    worker.process.send({
+      kind: 'serve',
+      order: { number, name, settings: this.settings, garbage: this.#totals, ...start },
+    });
     await ready.promise;
     this.#serving.add(name);
   }
@@ -178,9 +190,25 @@ export class Supervisor {
     this.#gc.child = child;
     const text = await new Response(child.stdout).text();
     const code = await child.exited;
-    if (code === 0) this.#log.info({ result: parsed(text) }, 'garbage collected');
-    else if (!this.#stopping) this.#log.error({ code }, 'garbage collection failed');
+    if (!this.#stopping) this.#count(code, parsed(text));
     this.#scheduleGarbageCollection();
+  }
+
+  #count(code: number, result: Partial<GarbageTotals & { seconds: number }> | undefined): void {
+    const totals = this.#totals;
+    if (code === 0 && result !== undefined) {
+      this.#log.info({ result }, 'garbage collected');
+      totals.runs++;
+      totals.manifests += result.manifests ?? 0;
+      totals.blobs += result.blobs ?? 0;
+      totals.bytes += result.bytes ?? 0;
+      totals.lastSeconds = result.seconds ?? 0;
+      totals.lastEnd = Date.now();
+    } else {
+      this.#log.error({ code }, 'garbage collection failed');
+      totals.failures++;
+    }
+    for (const worker of this.#workers.values()) worker.process.send({ kind: 'garbage', totals });
   }
 
   async #collectMetrics(asker: Worker, request: number): Promise<void> {
@@ -211,10 +239,10 @@ function makeDirectory(data: string): void {
   }
 }
 
-function parsed(text: string): unknown {
+function parsed(text: string): Partial<GarbageTotals> | undefined {
   try {
     return JSON.parse(text);
   } catch {
-    return text.slice(0, 1_000);
+    return undefined;
   }
 }

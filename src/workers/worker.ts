@@ -36,7 +36,9 @@ async function serve(order: WorkerOrder): Promise<void> {
     onReceived: (bytes) => instruments?.blobBytes('received', bytes),
   });
   if (order.ended !== undefined) await releaseHoldsOf(registry, order.ended);
+  let garbage = order.garbage;
   const measured = new Instruments({
+    garbage: () => garbage,
     pending: () => server.pendingRequests,
     uploads: async () => {
       const count = registry.database.read
@@ -108,6 +110,7 @@ async function serve(order: WorkerOrder): Promise<void> {
 
   process.on('message', (message: FromSupervisor) => {
     if (message.kind === 'stop') void stop();
+    else if (message.kind === 'garbage') garbage = message.totals;
     else if (message.kind === 'all-metrics') waiting.get(message.request)?.(message.metrics);
     else if (message.kind === 'report-metrics') {
       void measured.registry

@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/names.ts';
-import type { GarbageRun } from './collect.ts';
+import type { GarbageRun } from './run.ts';
 
 const PAGE = 1_000;
 const BATCH = 50;

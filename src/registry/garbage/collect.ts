@@ -3,6 +3,7 @@ import type { RegistryContext } from '../context.ts';
 import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
 import { GarbageBusyError, type GarbageLease, takeLease } from './lease.ts';
 import { collectManifests, deadManifests } from './manifests.ts';
+import type { GarbageItem, GarbageRun } from './run.ts';
 import { expireUploads } from './uploads.ts';
 
 export interface GarbageResult {
@@ -16,16 +17,6 @@ export interface GarbageResult {
   /** Bytes that the removed blobs had. */
   bytes: number;
   seconds: number;
-}
-
-/** Something that goes (or would go), for `--dry-run` and verbose output. */
-export interface GarbageItem {
-  kind: 'upload' | 'manifest' | 'link' | 'blob' | 'orphan';
-  repository?: string;
-  digest?: Digest;
-  upload?: string;
-  size?: number;
-  why: string;
 }
 
 export interface GarbageOptions {
@@ -42,18 +33,6 @@ export interface GarbageOptions {
 const REST = 3;
 const LEAST_PAUSE_MS = 5;
 const MOST_PAUSE_MS = 1_000;
-
-/** What the steps share. */
-export interface GarbageRun {
-  context: RegistryContext;
-  dryRun: boolean;
-  item: (item: GarbageItem) => void;
-  progress: (step: string, done: number, total?: number) => void;
-  /** Called between batches: keeps the lease, lets pushes in. */
-  breathe: () => Promise<void>;
-  /** Throws GarbageBusyError when another process has taken over. */
-  keepLease: () => Promise<void>;
-}
 
 /**
  * Collects garbage once, as `protocol.md` beside this file says.

@@ -2,8 +2,8 @@ import type { Transaction } from 'kysely';
 import type { Schema } from '../../database/schema.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/names.ts';
-import type { GarbageRun } from './collect.ts';
 import { components, type ManifestGraph, reach, readGraph } from './graph.ts';
+import type { GarbageRun } from './run.ts';
 
 /** Manifests in one transaction, unless a component is larger: a few ms of the write lock. */
 const BATCH = 25;

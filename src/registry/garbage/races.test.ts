@@ -30,7 +30,7 @@ import {
 } from '../testing.ts';
 import { appendUpload, startUpload } from '../uploads.ts';
 import { verify } from '../verify.ts';
-import type { GarbageItem } from './collect.ts';
+import type { GarbageItem } from './run.ts';
 
 const LONG = 3 * DAY;
 

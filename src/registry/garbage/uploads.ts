@@ -1,4 +1,4 @@
-import type { GarbageRun } from './collect.ts';
+import type { GarbageRun } from './run.ts';
 
 /** Removes uploads that nobody continued, and upload bytes that no row names. Returns how many. */
 export async function expireUploads(run: GarbageRun): Promise<number> {
