@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
+import type { RepositoryName } from '../oci/names.ts';
 import type { RegistryContext } from './context.ts';
 
 const HOLD_MS = 10_000;
@@ -8,13 +9,28 @@ const WAIT_MS = HOLD_MS + 2_000;
 /** As HOLD_MS while an upload is being made a blob: to pass over a holder that only stood still would then do harm. */
 const KEEP_MS = 60_000;
 
-/** What the holder leaves in the row for the next one. */
-export interface UploadHold {
-  hashed?: { digest: Digest; bytes: number };
+/** An upload as a client names it. */
+export interface UploadAddress {
+  name: RepositoryName;
+  id: string;
 }
 
-/** What the work may do with its hold. */
-export interface HeldUpload extends UploadHold {
+/** What `newId` makes, and a store takes as a name. */
+export const UPLOAD_ID = /^[a-z0-9-]{8,64}$/;
+
+/** What is known of the bytes when nobody appends: the sha256 of the first `bytes`. */
+export interface HashedPart {
+  digest: Digest;
+  bytes: number;
+}
+
+/** What the work knows of its upload, and may do with its hold. */
+export interface HeldUpload {
+  readonly repositoryId: number;
+  /** From the row; what the work sets goes there for the next holder. */
+  hashed: HashedPart | undefined;
+  /** Set by the work when the upload is over and its row gone. */
+  ended: boolean;
   /**
    * From here on the upload is passed to nobody: its bytes are about to become a blob, which nobody may append to.
    *
@@ -34,11 +50,11 @@ export interface HeldUpload extends UploadHold {
  */
 export async function holdUpload<T>(
   context: RegistryContext,
-  upload: { id: string; repositoryId: number },
+  upload: UploadAddress,
   work: (signal: AbortSignal, hold: HeldUpload) => Promise<T>,
 ): Promise<T> {
   const holder = `${context.process}:${context.newId()}`;
-  await acquire(context, upload, holder);
+  const found = await acquire(context, upload, holder);
   const yielding = new AbortController();
   let kept = false;
   const heartbeat = setInterval(() => {
@@ -50,6 +66,8 @@ export async function holdUpload<T>(
     );
   }, HEARTBEAT_MS);
   const hold: HeldUpload = {
+    ...found,
+    ended: false,
     async keep() {
       yielding.signal.throwIfAborted();
       if (!(await prolong(context, upload.id, holder, KEEP_MS))) throw takenOver();
@@ -60,7 +78,7 @@ export async function holdUpload<T>(
     return await work(yielding.signal, hold);
   } finally {
     clearInterval(heartbeat);
-    await release(context, upload.id, holder, hold);
+    if (!hold.ended) await release(context, upload.id, holder, hold.hashed);
   }
 }
 
@@ -74,31 +92,34 @@ export async function releaseHoldsOf(context: RegistryContext, process: string):
 
 async function acquire(
   context: RegistryContext,
-  upload: { id: string; repositoryId: number },
+  upload: UploadAddress,
   holder: string,
-): Promise<void> {
+): Promise<Pick<HeldUpload, 'repositoryId' | 'hashed'>> {
+  if (!UPLOAD_ID.test(upload.id)) throw unknownUpload(upload.id);
   const deadline = context.now() + WAIT_MS;
   for (;;) {
     const now = context.now();
     const outcome = await context.database.relaxedTransaction(async (tx) => {
-      const taken = await tx
+      const addressed = tx
         .updateTable('uploads')
+        .where('id', '=', upload.id)
+        .where('repository_id', '=', (select) =>
+          select.selectFrom('repositories as r').select('r.id').where('r.name', '=', upload.name),
+        );
+      const taken = await addressed
         .set({ holder, holder_until: now + HOLD_MS, asked_to_yield: 0, touched_at: now })
-        .where('id', '=', upload.id)
-        .where('repository_id', '=', upload.repositoryId)
         .where((where) => where.or([where('holder', 'is', null), where('holder_until', '<', now)]))
+        .returning(['repository_id', 'hashed_digest', 'hashed_bytes'])
         .executeTakeFirst();
-      if (taken.numUpdatedRows > 0n) return 'taken';
-      const asked = await tx
-        .updateTable('uploads')
-        .set({ asked_to_yield: 1 })
-        .where('id', '=', upload.id)
-        .where('repository_id', '=', upload.repositoryId)
-        .executeTakeFirst();
-      return asked.numUpdatedRows > 0n ? 'busy' : 'missing';
+      if (taken !== undefined) return taken;
+      const asked = await addressed.set({ asked_to_yield: 1 }).returning('id').executeTakeFirst();
+      return asked === undefined ? 'missing' : 'busy';
     });
-    if (outcome === 'taken') return;
     if (outcome === 'missing') throw unknownUpload(upload.id);
+    if (outcome !== 'busy') {
+      const { repository_id: repositoryId, hashed_digest: digest, hashed_bytes: bytes } = outcome;
+      return { repositoryId, hashed: digest === null ? undefined : { digest, bytes } };
+    }
     if (now > deadline) {
       throw new OciError('UNAVAILABLE', 'upload: another request is writing to it; try again', { upload: upload.id });
     }
@@ -131,7 +152,12 @@ async function prolong(context: RegistryContext, id: string, holder: string, ms:
   return renewed.numUpdatedRows > 0n;
 }
 
-async function release(context: RegistryContext, id: string, holder: string, hold: UploadHold): Promise<void> {
+async function release(
+  context: RegistryContext,
+  id: string,
+  holder: string,
+  hashed: HashedPart | undefined,
+): Promise<void> {
   await context.database.relaxedTransaction((tx) =>
     tx
       .updateTable('uploads')
@@ -139,7 +165,8 @@ async function release(context: RegistryContext, id: string, holder: string, hol
         holder: null,
         holder_until: 0,
         touched_at: context.now(),
-        ...(hold.hashed === undefined ? {} : { hashed_digest: hold.hashed.digest, hashed_bytes: hold.hashed.bytes }),
+        hashed_digest: hashed?.digest ?? null,
+        hashed_bytes: hashed?.bytes ?? 0,
       })
       .where('id', '=', id)
       .where('holder', '=', holder)

@@ -5,9 +5,9 @@ import type { ByteRange } from '../oci/ranges.ts';
 import { claimBlob } from './blob-claims.ts';
 import { linkBlob } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
-import { ensureRepository, findRepository } from './repositories.ts';
+import { ensureRepository } from './repositories.ts';
 import type { RunningHash } from './upload-hashes.ts';
-import { holdUpload, unknownUpload } from './upload-holder.ts';
+import { holdUpload, UPLOAD_ID, unknownUpload } from './upload-holder.ts';
 
 export interface Upload {
   id: string;
@@ -57,7 +57,14 @@ export async function startUpload(context: RegistryContext, name: RepositoryName
  * @throws OciError BLOB_UPLOAD_UNKNOWN
  */
 export async function uploadStatus(context: RegistryContext, name: RepositoryName, id: string): Promise<Upload> {
-  await findUpload(context, name, id);
+  const row = await context.database.read
+    .selectFrom('uploads as u')
+    .innerJoin('repositories as r', 'r.id', 'u.repository_id')
+    .select('u.id')
+    .where('u.id', '=', UPLOAD_ID.test(id) ? id : '')
+    .where('r.name', '=', name)
+    .executeTakeFirst();
+  if (row === undefined) throw unknownUpload(id);
   return { id, size: (await context.store.uploadSize(id)) ?? 0 };
 }
 
@@ -73,13 +80,10 @@ export async function appendUpload(
   id: string,
   chunk: UploadChunk,
 ): Promise<Upload> {
-  const upload = await findUpload(context, name, id);
-  return holdUpload(context, upload, async (signal, hold) => {
+  return holdUpload(context, { name, id }, async (signal, hold) => {
     const { size, running } = await append(context, id, chunk, signal);
-    if (running !== undefined) {
-      hold.hashed = { digest: digestFrom(running), bytes: size };
-      context.hashes.put(id, running);
-    }
+    hold.hashed = running && { digest: digestFrom(running), bytes: size };
+    if (running !== undefined) context.hashes.put(id, running);
     context.onStep('upload-appended');
     return { id, size };
   });
@@ -98,14 +102,14 @@ export async function completeUpload(
   digest: Digest,
   chunk: UploadChunk,
 ): Promise<void> {
-  const upload = await findUpload(context, name, id);
-  await holdUpload(context, upload, async (signal, hold) => {
+  await holdUpload(context, { name, id }, async (signal, hold) => {
     const before = (await context.store.uploadSize(id)) ?? 0;
     const { size, running } = await append(context, id, chunk, signal, digestAlgorithm(digest));
     await hold.keep();
-    const known = size === before && running === undefined ? await hashedBefore(context, id, size) : undefined;
+    // What another worker, or this one before a restart, found when the last chunk ended.
+    const known = size === before && hold.hashed?.bytes === size ? hold.hashed.digest : undefined;
     const found =
-      known !== undefined && digestAlgorithm(known) === digestAlgorithm(digest)
+      known !== undefined && running === undefined && digestAlgorithm(known) === digestAlgorithm(digest)
         ? known
         : await hashOf(context, id, digestAlgorithm(digest), running);
     if (found !== digest) {
@@ -120,40 +124,21 @@ export async function completeUpload(
     context.onStep('blob-committed');
     await context.database.transaction(async (tx) => {
       await tx.deleteFrom('uploads').where('id', '=', id).execute();
-      await linkBlob(context, tx, upload.repositoryId, digest, size);
+      await linkBlob(context, tx, hold.repositoryId, digest, size);
     });
+    hold.ended = true;
     context.onStep('blob-linked');
   });
 }
 
 /** Ends an upload without a blob (Docker Registry v2 "Canceling an Upload"). @throws OciError BLOB_UPLOAD_UNKNOWN */
 export async function cancelUpload(context: RegistryContext, name: RepositoryName, id: string): Promise<void> {
-  const upload = await findUpload(context, name, id);
-  await holdUpload(context, upload, async () => {
+  await holdUpload(context, { name, id }, async (_signal, hold) => {
     context.hashes.forget(id);
     await context.store.discardUpload(id);
     await context.database.relaxedTransaction((tx) => tx.deleteFrom('uploads').where('id', '=', id).execute());
+    hold.ended = true;
   });
-}
-
-/** What `newId` makes, and a store takes as a name. */
-const UPLOAD_ID = /^[a-z0-9-]{8,64}$/;
-
-async function findUpload(
-  context: RegistryContext,
-  name: RepositoryName,
-  id: string,
-): Promise<{ id: string; repositoryId: number }> {
-  const repository = UPLOAD_ID.test(id) ? await findRepository(context, name) : undefined;
-  if (repository === undefined) throw unknownUpload(id);
-  const row = await context.database.read
-    .selectFrom('uploads')
-    .select('id')
-    .where('id', '=', id)
-    .where('repository_id', '=', repository.id)
-    .executeTakeFirst();
-  if (row === undefined) throw unknownUpload(id);
-  return { id, repositoryId: repository.id };
 }
 
 /** Up to so many uploads of a process read ahead of the disk. */
@@ -287,16 +272,6 @@ async function hashOf(
   const bytes = await context.store.readUpload(id);
   if (bytes !== undefined) for await (const piece of bytes) hasher.update(piece);
   return parseDigest(`${algorithm}:${hasher.digest('hex')}`);
-}
-
-/** What another worker, or this one before a restart, found when the last chunk ended. */
-async function hashedBefore(context: RegistryContext, id: string, size: number): Promise<Digest | undefined> {
-  const row = await context.database.read
-    .selectFrom('uploads')
-    .select(['hashed_digest', 'hashed_bytes'])
-    .where('id', '=', id)
-    .executeTakeFirst();
-  return row?.hashed_bytes === size ? (row.hashed_digest ?? undefined) : undefined;
 }
 
 /** Leaves the hash open, so that more bytes may follow. */
