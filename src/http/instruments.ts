@@ -1,13 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** See `workers/messages.ts`: the supervisor counts, each worker shows. */
-export interface GarbageFigures {
+/** What the scheduled collections of this `serve` did, summed; the last two are of the last one. */
+export interface GarbageTotals {
   runs: number;
   failures: number;
   manifests: number;
   blobs: number;
   bytes: number;
   lastSeconds: number;
+  /** ms since 1970; 0 when there was none */
   lastEnd: number;
 }
 
@@ -15,7 +16,7 @@ export interface InstrumentSources {
   pending: () => number;
   uploads: () => Promise<number>;
   databaseSeconds: () => Promise<number>;
-  garbage: () => GarbageFigures;
+  garbage: () => GarbageTotals;
 }
 
 /** What a worker measures. Names follow Prometheus' conventions; `docs/reference/metrics.md` lists them. */
@@ -103,8 +104,8 @@ export class Instruments {
     this.#failures.inc({ code });
   }
 
-  #garbage(figures: () => GarbageFigures, registers: Registry[]): void {
-    const shown: [name: string, help: string, value: (found: GarbageFigures) => number][] = [
+  #garbage(figures: () => GarbageTotals, registers: Registry[]): void {
+    const shown: [name: string, help: string, value: (found: GarbageTotals) => number][] = [
       ['berth_gc_runs', 'Scheduled garbage collections that ended well, since serve started.', ({ runs }) => runs],
       [
         'berth_gc_failures',

@@ -1,5 +1,6 @@
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
-import type { GarbageTotals, WorkerOrder } from './order.ts';
+import type { GarbageTotals } from '../http/instruments.ts';
+import type { WorkerOrder } from './order.ts';
 
 /** What supervisor and workers tell each other, over the channel that Bun makes between a process and its child. */
 export type FromWorker =

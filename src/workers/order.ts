@@ -1,16 +1,5 @@
 import type { Settings } from '../config/settings.ts';
-
-/** What the scheduled collections of this `serve` did, summed; the last two are of the last one. */
-export interface GarbageTotals {
-  runs: number;
-  failures: number;
-  manifests: number;
-  blobs: number;
-  bytes: number;
-  lastSeconds: number;
-  /** ms since 1970; 0 when there was none */
-  lastEnd: number;
-}
+import type { GarbageTotals } from '../http/instruments.ts';
 
 /** What the supervisor tells a worker first. */
 export interface WorkerOrder {
