@@ -150,7 +150,14 @@ function methodNotAllowed<Handler>(protocol: Protocol<Handler>, request: BerthRe
   return response;
 }
 
-/** Pulls and expected misses are debug; what changes something is info; what is our fault is a warning or an error. */
+function levelOf(method: string, status: number): 'debug' | 'info' | 'warn' | 'error' {
+  if (status >= 500) return status === 500 ? 'error' : 'warn';
+  if (status === 401 || status === 404) return 'debug';
+  const read = method === 'GET' || method === 'HEAD';
+  return read && status < 400 ? 'debug' : 'info';
+}
+
+/** Pulls and expected misses are debug; bad input is info; what changes something is info; what is our fault is a warning or an error. */
 function logRequest(
   log: Logger,
   request: BerthRequest,
@@ -159,9 +166,7 @@ function logRequest(
   problem: { told: OciError; cause: unknown } | undefined,
 ): void {
   const { method } = request.raw;
-  const read = method === 'GET' || method === 'HEAD';
-  const level =
-    status === 500 ? 'error' : status > 500 ? 'warn' : read || status === 401 || status === 404 ? 'debug' : 'info';
+  const level = levelOf(method, status);
   if (!log.isLevelEnabled(level)) return;
   log[level](
     {
