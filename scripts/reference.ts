@@ -23,6 +23,7 @@ const DOCKER = 'Docker Registry v2';
 const TEXTS: Record<string, readonly [what: string, source: string]> = {
   'GET /v2': ['As `GET /v2/`.', DOCKER],
   'GET /v2/': ['200 when the caller may talk to the registry, else 401 with a challenge.', `${OCI}, end-1`],
+  'HEAD /v2': ['As `GET /v2/`, without a body.', `${OCI}, end-1`],
   'HEAD /v2/': ['As `GET /v2/`, without a body.', `${OCI}, end-1`],
   'GET /v2/_catalog': ['Repositories in byte order; pages with `n` and `last`.', DOCKER],
   'GET /v2/:name/manifests/:reference': [

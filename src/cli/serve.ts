@@ -18,10 +18,11 @@ export function register(program: Command, finish: (code: number) => void, first
 
 async function serve(settings: Settings, firstWorker: WorkerProcess | undefined): Promise<number> {
   const starting = Supervisor.start({ ...settings, data: resolve(settings.data) }, firstWorker);
-  // From the first moment: the first worker may answer before the last one has started.
-  const stop = () => void starting.then((started) => started.stop()).catch(() => {});
+  let supervisor: Supervisor | undefined;
+  // Before every worker serves there is nothing to wait for but what the first ones began: they end with this process.
+  const stop = () => (supervisor === undefined ? process.exit(0) : void supervisor.stop());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
-  const supervisor = await starting;
+  supervisor = await starting;
   process.stdout.write(banner(supervisor.settings));
   return supervisor.ended;
 }

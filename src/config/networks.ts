@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 
-/** The proxies that are believed by default: this machine and private networks. */
-export const PRIVATE_NETWORKS = ['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
+/** The proxies that are believed by default: those on this machine. Others must be named, or any neighbour could forge who it is. */
+export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 /** Checked configuration value. @throws RangeError naming the entry that is no network */
 export function networks(entries: readonly string[]): BlockList {

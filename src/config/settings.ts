@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ANONYMOUS_MODES } from '../accounts/authorize.ts';
 import { parseDuration } from './duration.ts';
-import { networks, PRIVATE_NETWORKS } from './networks.ts';
+import { LOOPBACK, networks } from './networks.ts';
 
 const duration = z.union([z.string(), z.number()]).transform((value, context) => {
   const ms = parseDuration(String(value));
@@ -99,9 +99,9 @@ export const SETTINGS = {
   },
   trustedProxies: {
     check: networkList,
-    default: PRIVATE_NETWORKS,
+    default: LOOPBACK,
     value: 'NETWORKS',
-    help: 'comma-separated networks whose X-Forwarded-* headers are believed; default: loopback and private networks',
+    help: 'comma-separated networks whose X-Forwarded-* headers are believed; default: loopback',
   },
   logLevel: {
     check: oneOf(['debug', 'info', 'warn', 'error', 'silent'] as const),

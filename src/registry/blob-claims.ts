@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RegistryContext } from './context.ts';
-import { finishRemovals } from './garbage/collect.ts';
+import { finishRemoval } from './garbage/collect.ts';
 
 const WAIT_FOR_REMOVAL_MS = 30_000;
 const WAIT_MS = 20;
@@ -43,7 +43,7 @@ export async function claimBlob(context: RegistryContext, digest: Digest, size: 
         digest,
       });
     }
-    if (tries % TRIES_A_REMOVAL === 0 && (await finishRemovals(context))) continue;
+    if (tries % TRIES_A_REMOVAL === 0 && (await finishRemoval(context, digest))) continue;
     await Bun.sleep(WAIT_MS);
   }
 }

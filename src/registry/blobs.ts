@@ -37,9 +37,11 @@ export async function statBlob(context: RegistryContext, name: RepositoryName, d
  * not: that is damage, and must not look like "push it again, it never was here".
  */
 export async function readBlob(context: RegistryContext, name: RepositoryName, digest: Digest): Promise<StoredBlob> {
-  if ((await context.pull.blob(name, digest)) === undefined) throw unknownBlob(name, digest);
+  const row = await context.pull.blob(name, digest);
+  if (row === undefined) throw unknownBlob(name, digest);
   const blob = await context.store.read(digest);
-  if (blob === undefined) throw new StoreUnavailableError(`the bytes of ${digest} are missing; run berth verify`);
+  if (blob?.size !== row.size)
+    throw new StoreUnavailableError(`the bytes of ${digest} are missing or cut; run berth verify`);
   return blob;
 }
 

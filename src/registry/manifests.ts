@@ -100,7 +100,10 @@ export async function putManifest(
       })
       .onConflict((conflict) =>
         conflict.columns(['repository_id', 'digest']).doUpdateSet({
-          media_type: manifest.mediaType,
+          // The same bytes, unless the stored ones were damaged. The media type stays the first one: a digest that is
+          // served as another type later would be a changed image under an immutable name.
+          content: bytes,
+          size: bytes.byteLength,
           protected_until: greatest('manifests.protected_until', protectedUntil),
         }),
       )

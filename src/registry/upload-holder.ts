@@ -57,13 +57,24 @@ export async function holdUpload<T>(
   const found = await acquire(context, upload, holder);
   const yielding = new AbortController();
   let kept = false;
+  let validUntil = context.now() + HOLD_MS;
+  let renewing = false;
   const heartbeat = setInterval(() => {
-    renew(context, upload.id, holder, kept).then(
-      (keep) => {
-        if (!keep) yielding.abort(takenOver());
-      },
-      (error) => yielding.abort(error),
-    );
+    // A database that is away for a moment is no reason to stop; a hold that can't be prolonged in time is.
+    if (context.now() > validUntil) yielding.abort(takenOver());
+    if (renewing) return;
+    renewing = true;
+    renew(context, upload.id, holder, kept)
+      .then(
+        (until) => {
+          if (until === undefined) yielding.abort(takenOver());
+          else validUntil = until;
+        },
+        () => {},
+      )
+      .finally(() => {
+        renewing = false;
+      });
   }, HEARTBEAT_MS);
   const hold: HeldUpload = {
     ...found,
@@ -72,6 +83,7 @@ export async function holdUpload<T>(
       yielding.signal.throwIfAborted();
       if (!(await prolong(context, upload.id, holder, KEEP_MS))) throw takenOver();
       kept = true;
+      validUntil = context.now() + KEEP_MS;
     },
   };
   try {
@@ -87,6 +99,20 @@ export async function releaseHoldsOf(context: RegistryContext, process: string):
   const held = process === '' ? '%' : `${process}:%`;
   await context.database.relaxedTransaction((tx) =>
     tx.updateTable('uploads').set({ holder: null, holder_until: 0 }).where('holder', 'like', held).execute(),
+  );
+}
+
+/**
+ * Forgets which hashes were known when chunks ended. Called at a start: a power cut may have kept the row and lost the bytes,
+ * so what is on the disk is read again.
+ */
+export async function forgetHashes(context: RegistryContext): Promise<void> {
+  await context.database.relaxedTransaction((tx) =>
+    tx
+      .updateTable('uploads')
+      .set({ hashed_digest: null, hashed_bytes: 0 })
+      .where('hashed_digest', 'is not', null)
+      .execute(),
   );
 }
 
@@ -127,16 +153,18 @@ async function acquire(
   }
 }
 
-async function renew(context: RegistryContext, id: string, holder: string, kept: boolean): Promise<boolean> {
+/** Until when the hold is good; undefined when it is to be given up. */
+async function renew(context: RegistryContext, id: string, holder: string, kept: boolean): Promise<number | undefined> {
   const row = await context.database.read
     .selectFrom('uploads')
     .select(['holder', 'holder_until', 'asked_to_yield'])
     .where('id', '=', id)
     .executeTakeFirst();
-  if (row?.holder !== holder || (row.asked_to_yield !== 0 && !kept)) return false;
+  if (row?.holder !== holder || (row.asked_to_yield !== 0 && !kept)) return undefined;
   const ms = kept ? KEEP_MS : HOLD_MS;
-  if (row.holder_until - context.now() > ms / 2) return true;
-  return prolong(context, id, holder, ms);
+  if (row.holder_until - context.now() > ms / 2) return row.holder_until;
+  const until = context.now() + ms;
+  return (await prolong(context, id, holder, ms)) ? until : undefined;
 }
 
 async function prolong(context: RegistryContext, id: string, holder: string, ms: number): Promise<boolean> {

@@ -129,6 +129,24 @@ onEachDatabase('verify', (newPlace, kind) => {
     expect(found).toMatchObject([{ kind: 'manifest-damaged', digest: image.digest, repository: 'app' }]);
   });
 
+  test('finds nothing more once a damaged manifest or a lost blob was pushed again', async () => {
+    const { context } = registry;
+    const seed = `verify ${number - 1}`;
+    await context.database.transaction((tx) =>
+      tx
+        .updateTable('manifests')
+        .set({ content: bytesOf('{}') })
+        .where('digest', '=', image.digest)
+        .execute(),
+    );
+    const lost = await pushBlob(context, 'app', `lost by ${seed}`);
+    rmSync(fileOf(lost));
+    expect((await faults()).map((fault) => fault.kind).sort()).toEqual(['blob-missing', 'manifest-damaged']);
+    await pushImage(context, 'app', seed, 'latest');
+    await pushBlob(context, 'app', `lost by ${seed}`);
+    expect(await faults()).toEqual([]);
+  });
+
   test('finds a manifest that names what its repository does not have', async () => {
     const missing = digestOf(bytesOf('never there'));
     for (const target of ['layer', 'manifest']) {

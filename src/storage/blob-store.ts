@@ -41,7 +41,8 @@ export interface BlobStore {
 
   /**
    * Makes an upload the blob `digest`, atomically: the blob is there whole or not at all. Durable on return: a power
-   * cut after it loses nothing. The caller has verified the digest. Replaces an equal blob; the upload is gone after.
+   * cut after it loses nothing. The caller has verified the digest. Replaces an equal blob; the
+   * upload is gone after, also when its bytes could not be made durable.
    */
   commitUpload(id: string, digest: Digest): Promise<void>;
 
@@ -55,7 +56,10 @@ export interface BlobStore {
 export interface UploadWriter {
   /** Appends; resolves when the store has taken the bytes (they may not be durable yet) and `chunk` may be reused. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Must be called, also after a failed write. What was written stays. Idempotent. */
+  /**
+   * Must be called, also after a failed write. What was written stays, unless the store finds that it may be lost: then it
+   * throws, and the upload is empty. Idempotent.
+   */
   close(): Promise<void>;
 }
 

@@ -106,6 +106,7 @@ export class Supervisor {
   /** Ends every worker at once. */
   kill(): void {
     this.#stopping = true;
+    this.#gc.child?.kill('SIGKILL');
     for (const worker of this.#workers.values()) worker.process.kill();
   }
 
@@ -144,10 +145,12 @@ export class Supervisor {
     });
     await ready.promise;
     this.#serving.add(name);
+    // A worker listens for it only from here on.
+    if (this.#stopping) worker.process.send({ kind: 'stop' });
   }
 
   async #workerEnded(worker: Worker, code: number | null, signal: unknown): Promise<void> {
-    this.#workers.delete(worker.number);
+    if (this.#workers.get(worker.number) === worker) this.#workers.delete(worker.number);
     // One that never served has been reported by `start`, or by the attempt that started it again.
     if (this.#stopping || !this.#serving.delete(worker.name)) return;
     this.#log.error({ number: worker.number, code, signal }, 'a worker ended; starting another');
@@ -169,7 +172,11 @@ export class Supervisor {
 
   #scheduleGarbageCollection(): void {
     if (this.settings.gcInterval === 0 || this.#stopping) return;
-    this.#gc.timer = setTimeout(() => void this.#collectGarbage(), this.settings.gcInterval);
+    this.#gc.timer = setTimeout(() => {
+      this.#collectGarbage()
+        .catch((error: unknown) => this.#log.error({ err: error }, 'garbage collection could not be started'))
+        .finally(() => this.#scheduleGarbageCollection());
+    }, this.settings.gcInterval);
   }
 
   /** In a process of its own: a large collection takes no time from requests, and its memory goes with it. */
@@ -192,7 +199,6 @@ export class Supervisor {
     const text = await new Response(child.stdout).text();
     const code = await child.exited;
     if (!this.#stopping) this.#count(code, parsed(text));
-    this.#scheduleGarbageCollection();
   }
 
   #count(code: number, result: Partial<GarbageTotals & { seconds: number }> | undefined): void {

@@ -1,7 +1,8 @@
 import { AggregatorRegistry } from 'prom-client';
 import { Instruments } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
-import { releaseHoldsOf } from '../registry/upload-holder.ts';
+import type { RegistryContext } from '../registry/context.ts';
+import { forgetHashes, releaseHoldsOf } from '../registry/upload-holder.ts';
 import { createServer, openRegistry, prepareData, readDatabase } from '../server.ts';
 import { failpoint } from './failpoint.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
@@ -35,22 +36,14 @@ async function serve(order: WorkerOrder): Promise<void> {
     onStep: failpoint(process.env.BERTH_FAILPOINT),
     onReceived: (bytes) => instruments?.blobBytes('received', bytes),
   });
+  if (order.first) await forgetHashes(registry);
   if (order.ended !== undefined) await releaseHoldsOf(registry, order.ended);
   let garbage = order.garbage;
   const measured = new Instruments({
     garbage: () => garbage,
     pending: () => server.pendingRequests,
-    uploads: async () => {
-      const count = registry.database.read
-        .selectFrom('uploads')
-        .select((select) => select.fn.countAll<number>().as('n'));
-      return Number((await count.executeTakeFirst())?.n ?? 0);
-    },
-    databaseSeconds: async () => {
-      const started = performance.now();
-      await readDatabase(registry.database);
-      return (performance.now() - started) / 1000;
-    },
+    uploads: () => countUploads(registry).catch(() => Number.NaN),
+    databaseSeconds: () => readingSeconds(registry).catch(() => Number.NaN),
   });
   instruments = measured;
 
@@ -86,8 +79,8 @@ async function serve(order: WorkerOrder): Promise<void> {
     const request = requests++;
     const all = new Promise<WorkerMetrics[]>((resolve) => waiting.set(request, resolve));
     tell({ kind: 'metrics-wanted', request });
-    const own = measured.registry.getMetricsAsJSON().then((metrics) => [metrics]);
-    const metrics = await Promise.race([all, Bun.sleep(METRICS_WITHIN_MS).then(() => own)]);
+    const own = async () => [await measured.registry.getMetricsAsJSON()];
+    const metrics = await Promise.race([all, Bun.sleep(METRICS_WITHIN_MS).then(own)]);
     waiting.delete(request);
     return metrics;
   }
@@ -115,12 +108,24 @@ async function serve(order: WorkerOrder): Promise<void> {
     else if (message.kind === 'report-metrics') {
       void measured.registry
         .getMetricsAsJSON()
-        .then((metrics) => tell({ kind: 'metrics', request: message.request, metrics }));
+        .then((metrics) => tell({ kind: 'metrics', request: message.request, metrics }))
+        .catch((error: unknown) => log.warn({ err: error }, 'metrics could not be read'));
     }
   });
   // A terminal sends these to the whole group; the supervisor passes on what is meant for workers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   tell({ kind: 'ready', url: server.url.href });
+}
+
+async function countUploads({ database }: RegistryContext): Promise<number> {
+  const count = database.read.selectFrom('uploads').select((select) => select.fn.countAll<number | string>().as('n'));
+  return Number((await count.executeTakeFirst())?.n ?? 0);
+}
+
+async function readingSeconds({ database }: RegistryContext): Promise<number> {
+  const started = performance.now();
+  await readDatabase(database);
+  return (performance.now() - started) / 1000;
 }
 
 function tell(message: FromWorker): void {

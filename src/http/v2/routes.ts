@@ -16,6 +16,7 @@ const version: V2Handler = async () => ({ kind: 'version' });
  */
 export const V2_ROUTES: readonly Route<V2Handler>[] = [
   { method: 'GET', path: '/v2', access: 'read', handler: version },
+  { method: 'HEAD', path: '/v2', access: 'read', handler: version },
   { method: 'GET', path: '/v2/', access: 'read', handler: version },
   { method: 'HEAD', path: '/v2/', access: 'read', handler: version },
   { method: 'GET', path: '/v2/_catalog', access: 'read', handler: lists.showCatalog },

@@ -170,14 +170,12 @@ async function mayRemove(run: GarbageRun, digest: Digest): Promise<boolean> {
   return row?.state === 'deleting';
 }
 
-/** Removes the bytes of every `deleting` blob, then its row; also those that a crashed collection left. */
-export async function removeCondemned(run: GarbageRun): Promise<{ blobs: number; bytes: number }> {
+/** Removes the bytes of every `deleting` blob, then its row; also those that a crashed collection left. `only` one of them when given. */
+export async function removeCondemned(run: GarbageRun, only?: Digest): Promise<{ blobs: number; bytes: number }> {
   const { database, store } = run.context;
-  const rows = await database.read
-    .selectFrom('blobs')
-    .select(['digest', 'size'])
-    .where('state', '=', 'deleting')
-    .execute();
+  let condemned = database.read.selectFrom('blobs').select(['digest', 'size']).where('state', '=', 'deleting');
+  if (only !== undefined) condemned = condemned.where('digest', '=', only);
+  const rows = await condemned.execute();
   let blobs = 0;
   let bytes = 0;
   for (let i = 0; i < rows.length; i += REMOVALS) {
@@ -245,6 +243,7 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
   let blobs = 0;
   let bytes = 0;
   for await (const { digest, size, modifiedAt } of store.list()) {
+    await run.keepLease();
     if (modifiedAt > run.context.now() - policy.graceMs) continue;
     const row = await database.read
       .selectFrom('blobs')

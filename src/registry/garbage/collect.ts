@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryContext } from '../context.ts';
 import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
-import { GarbageBusyError, type GarbageLease, takeLease } from './lease.ts';
+import { GarbageBusyError, takeLease } from './lease.ts';
 import { collectManifests, deadManifests } from './manifests.ts';
 import type { GarbageItem, GarbageRun } from './run.ts';
 import { expireUploads } from './uploads.ts';
@@ -99,25 +99,25 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
 }
 
 /**
- * Removes what a collection that died had condemned, so that a push of such bytes need not wait for the next one. Returns
- * false when a collector lives: it will do so itself.
+ * Removes a blob that a collection which died had condemned, so that a push of its bytes need not wait for the next one.
+ * Returns false when a collector lives: it will do so itself.
  */
-export async function finishRemovals(context: RegistryContext): Promise<boolean> {
-  let lease: GarbageLease;
+export async function finishRemoval(context: RegistryContext, digest: Digest): Promise<boolean> {
+  const quiet = () => {};
   try {
-    lease = await takeLease(context);
+    const lease = await takeLease(context);
+    const keepLease = () => lease.renew();
+    try {
+      const run = { context, dryRun: false, item: quiet, progress: quiet, keepLease, breathe: keepLease };
+      await removeCondemned(run, digest);
+    } finally {
+      await lease.release();
+    }
+    return true;
   } catch (error) {
     if (error instanceof GarbageBusyError) return false;
     throw error;
   }
-  const keepLease = () => lease.renew();
-  const quiet = () => {};
-  try {
-    await removeCondemned({ context, dryRun: false, item: quiet, progress: quiet, keepLease, breathe: keepLease });
-  } finally {
-    await lease.release();
-  }
-  return true;
 }
 
 function add(result: GarbageResult, removed: { blobs: number; bytes: number }): void {

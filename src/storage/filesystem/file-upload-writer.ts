@@ -39,6 +39,7 @@ export class FileUploadWriter implements UploadWriter {
     if (this.#closed) return;
     this.#closed = true;
     await this.#flushing;
+    if (this.#failure !== undefined) await this.#handle.truncate(0).catch(() => {});
     await storing(() => this.#handle.close());
     if (this.#failure !== undefined) throw this.#failure;
   }

@@ -34,10 +34,15 @@ export class FilesystemBlobStore implements BlobStore {
       for (const algorithm of DIGEST_ALGORITHMS) {
         const folder = join(this.#paths.blobs, algorithm);
         await mkdir(folder, { recursive: true });
-        if ((await readdir(folder)).length >= 256) continue;
-        for (let i = 0; i < 256; i++) await mkdir(join(folder, i.toString(16).padStart(2, '0')), { recursive: true });
-        for (const made of [folder, this.#paths.blobs, this.#paths.root]) await syncDirectory(made);
+        const made = new Set(await readdir(folder));
+        for (let i = 0; i < 256; i++) {
+          const prefix = i.toString(16).padStart(2, '0');
+          if (!made.has(prefix)) await mkdir(join(folder, prefix), { recursive: true });
+        }
+        await syncDirectory(folder);
       }
+      await syncDirectory(this.#paths.blobs);
+      await syncDirectory(this.#paths.root);
     });
   }
 
@@ -102,7 +107,12 @@ export class FilesystemBlobStore implements BlobStore {
   async commitUpload(id: string, digest: Digest): Promise<void> {
     await storing(async () => {
       const from = this.#paths.upload(id);
-      await syncFile(from);
+      // The kernel reports a failed write-back once, and then calls the pages clean: bytes that could not be synced must not
+      // stay, or a second try would find nothing wrong with them.
+      await syncFile(from).catch(async (error: unknown) => {
+        await rm(from, { force: true });
+        throw error;
+      });
       this.#onStep('upload-synced');
       await rename(from, this.#paths.blob(digest));
       this.#onStep('upload-renamed');
