@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
+import { isUploadId } from '../storage/blob-store.ts';
 import type { RegistryContext } from './context.ts';
 
 const HOLD_MS = 10_000;
@@ -14,9 +15,6 @@ export interface UploadAddress {
   name: RepositoryName;
   id: string;
 }
-
-/** What `newId` makes, and a store takes as a name. */
-export const UPLOAD_ID = /^[a-z0-9-]{8,64}$/;
 
 /** What is known of the bytes when nobody appends: the sha256 of the first `bytes`. */
 export interface HashedPart {
@@ -121,7 +119,7 @@ async function acquire(
   upload: UploadAddress,
   holder: string,
 ): Promise<Pick<HeldUpload, 'repositoryId' | 'hashed'>> {
-  if (!UPLOAD_ID.test(upload.id)) throw unknownUpload(upload.id);
+  if (!isUploadId(upload.id)) throw unknownUpload(upload.id);
   const deadline = context.now() + WAIT_MS;
   for (;;) {
     const now = context.now();

@@ -2,12 +2,13 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from 
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { ByteRange } from '../oci/ranges.ts';
+import { isUploadId } from '../storage/blob-store.ts';
 import { claimBlob } from './blob-claims.ts';
 import { linkBlob } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
 import { ensureRepository } from './repositories.ts';
 import type { RunningHash } from './upload-hashes.ts';
-import { holdUpload, UPLOAD_ID, unknownUpload } from './upload-holder.ts';
+import { holdUpload, unknownUpload } from './upload-holder.ts';
 
 export interface Upload {
   id: string;
@@ -61,7 +62,7 @@ export async function uploadStatus(context: RegistryContext, name: RepositoryNam
     .selectFrom('uploads as u')
     .innerJoin('repositories as r', 'r.id', 'u.repository_id')
     .select('u.id')
-    .where('u.id', '=', UPLOAD_ID.test(id) ? id : '')
+    .where('u.id', '=', isUploadId(id) ? id : '')
     .where('r.name', '=', name)
     .executeTakeFirst();
   if (row === undefined) throw unknownUpload(id);

@@ -78,6 +78,11 @@ export interface StoredUploadInfo {
   modifiedAt: number;
 }
 
+/** What a store takes as an upload's id. A driver also tells by it what others left among its uploads. */
+export function isUploadId(id: string): boolean {
+  return /^[a-z0-9-]{8,64}$/.test(id);
+}
+
 /** No space, quota or inodes left. Nothing that was acknowledged is affected. */
 export class StoreFullError extends Error {
   override readonly name = 'StoreFullError';

@@ -2,10 +2,17 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_ALGORITHMS, type Digest } from '../../oci/digest.ts';
-import type { BlobStore, StoredBlob, StoredBlobInfo, StoredUploadInfo, UploadWriter } from '../blob-store.ts';
+import {
+  type BlobStore,
+  isUploadId,
+  type StoredBlob,
+  type StoredBlobInfo,
+  type StoredUploadInfo,
+  type UploadWriter,
+} from '../blob-store.ts';
 import { isMissing, storing } from './errors.ts';
 import { FileUploadWriter } from './file-upload-writer.ts';
-import { digestOfFile, isUploadId, layout } from './layout.ts';
+import { digestOfFile, layout } from './layout.ts';
 
 /** The moments of a commit at which a test may pull the plug; see `tests/crash`. */
 export type StoreStep = 'upload-synced' | 'upload-renamed' | 'directory-synced';

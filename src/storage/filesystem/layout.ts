@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Digest, digestAlgorithm, digestHex, isDigest } from '../../oci/digest.ts';
+import { isUploadId } from '../blob-store.ts';
 
 /**
  * The disk layout of blobs and uploads, below the data directory:
@@ -29,11 +30,6 @@ export function layout(root: string) {
       return join(uploads, id);
     },
   };
-}
-
-/** Also tells what a network filesystem or an editor left in uploads/ from what is ours. */
-export function isUploadId(id: string): boolean {
-  return /^[a-z0-9-]{8,64}$/.test(id);
 }
 
 /** The digest that a file below blobs/ALGORITHM/ is named for; undefined for a file that is none of ours. */
