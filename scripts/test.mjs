@@ -43,12 +43,12 @@ for (const [name, suite] of Object.entries(SUITES)) {
   const result = await run(suite);
   passed += result.passed;
   failed += result.failed;
-  if (result.failed > 0) failures.push(name);
+  if (result.failed > 0) failures.push([name, ...result.lines].join('\n  '));
   console.log(
     `=== ${name}: ${result.passed} passed, ${result.failed} failed in ${Math.round((Date.now() - started) / 1000)} s`,
   );
 }
-if (failures.length > 0) console.log(`\nfailed suites: ${failures.join(', ')}`);
+if (failures.length > 0) console.log(`\nfailed:\n${failures.join('\n')}`);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
 
@@ -60,17 +60,19 @@ function run({ path, timeout }) {
       env: { ...process.env, NO_COLOR: '1' },
     });
     let tail = '';
+    const lines = [];
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
         process.stdout.write(chunk);
         tail = (tail + chunk).slice(-4_000);
+        lines.push(...(String(chunk).match(/^\(fail\) .*$/gm) ?? []));
       });
     }
     child.on('close', (code) => {
       const count = (word) => Number([...tail.matchAll(new RegExp(`^\\s*(\\d+) ${word}s?$`, 'gm'))].at(-1)?.[1] ?? 0);
       const failures = count('fail') + count('error');
       // A runner that died, or found nothing, has not passed.
-      resolve({ passed: count('pass'), failed: failures === 0 && code !== 0 ? 1 : failures });
+      resolve({ passed: count('pass'), failed: failures === 0 && code !== 0 ? 1 : failures, lines });
     });
   });
 }

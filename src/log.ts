@@ -16,6 +16,7 @@ export function createLog(level: LogLevel, bindings: Record<string, unknown> = {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: false }),
+    // Every line is written at once; with the default of 0, `flush` would wait for nothing.
+    pino.destination({ dest: 2, sync: false, minLength: 1 }),
   );
 }

@@ -87,12 +87,13 @@ export async function startBerth(options: BerthOptions = {}): Promise<RunningBer
     const decoder = new TextDecoder();
     for await (const chunk of stream) output = (output + decoder.decode(chunk, { stream: true })).slice(-4_000_000);
   };
-  void drain(child.stdout);
-  void drain(child.stderr);
+  const drained = Promise.all([drain(child.stdout), drain(child.stderr)]);
   const url = `http://127.0.0.1:${port}`;
   let ended = false;
-  const exited = child.exited.then((code) => {
+  // What it said last comes through the pipes after its end is known; a worker that outlives it keeps them open.
+  const exited = child.exited.then(async (code) => {
     ended = true;
+    await Promise.race([drained, Bun.sleep(2_000)]);
     return code;
   });
   const running: RunningBerth = {

@@ -85,7 +85,7 @@ describe('SIGTERM', () => {
     await Bun.sleep(200);
 
     process.kill(berth.pid, 'SIGTERM');
-    await eventually('new connections are refused', 3_000, () => refuses(berth.port));
+    await eventually('new connections are refused', 10_000, () => refuses(berth.port));
     await Bun.sleep(500);
     expect(download.closed).toBe(false);
     upload.send(content.subarray(100_000));
@@ -114,7 +114,7 @@ describe('SIGTERM', () => {
     expect(await berth.exited).toBe(0);
     const took = performance.now() - begun;
     expect(took).toBeGreaterThan(900);
-    expect(took).toBeLessThan(4_000);
+    expect(took).toBeLessThan(15_000);
     expect(berth.output().includes('cut off at the shutdown timeout')).toBe(true);
     download.close();
     await berth.stop();
@@ -127,7 +127,7 @@ describe('SIGTERM', () => {
     const begun = performance.now();
     process.kill(berth.pid, 'SIGTERM');
     expect(await berth.exited).toBe(0);
-    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(performance.now() - begun).toBeLessThan(15_000);
     client.close();
     await berth.stop();
   }, 30_000);
