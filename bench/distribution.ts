@@ -85,9 +85,10 @@ export async function checkManifest(
   repository: string,
   reference: string,
   digest: string,
+  headers: Record<string, string> = {},
 ): Promise<void> {
   const url = `${server}/v2/${repository}/manifests/${reference}`;
-  const response = await request(url, 200, { headers: { accept: manifestType } });
+  const response = await request(url, 200, { headers: { accept: manifestType, ...headers } });
   const got = digestOf(await response.text());
   if (got !== digest) throw new RequestFailed(`${url}: ${got} instead of ${digest}`);
 }

@@ -11,13 +11,13 @@ export interface CommandResult {
 /** Runs a command to its end. Throws with its output when it exits with anything but 0. */
 export async function run(
   command: string[],
-  options: { env?: Record<string, string>; cwd?: string; timeout?: number } = {},
+  options: { env?: Record<string, string>; cwd?: string; timeout?: number; input?: string } = {},
 ): Promise<CommandResult> {
   const started = performance.now();
   const child = Bun.spawn(command, {
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdin: 'ignore',
+    stdin: options.input === undefined ? 'ignore' : new TextEncoder().encode(options.input),
     stdout: 'pipe',
     stderr: 'pipe',
     timeout: options.timeout ?? 600_000,

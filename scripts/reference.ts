@@ -2,19 +2,20 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DATA_SETTINGS, flagOf, GC_SETTINGS, SETTINGS, type SettingName, variableOf } from '../src/config/settings.ts';
-import { apiProtocol } from '../src/http/api/protocol.ts';
+import { API_ROUTES } from '../src/http/api/routes.ts';
 import type { Environment } from '../src/http/dispatch.ts';
 import { Instruments } from '../src/http/instruments.ts';
 import { type OperationsSources, operationsProtocol } from '../src/http/operations.ts';
 import type { Route } from '../src/http/route.ts';
+import { SETUP_ROUTES } from '../src/http/setup-page.ts';
+import { TOKEN_ROUTES } from '../src/http/token/routes.ts';
 import { V2_ROUTES } from '../src/http/v2/routes.ts';
 import { ERRORS, type ErrorCode, sentCode } from '../src/oci/errors.ts';
-import type { RegistryContext } from '../src/registry/context.ts';
 
 const root = resolve(import.meta.dir, '..');
 const folder = join(root, 'docs/reference');
 
-type Listed = Pick<Route<unknown>, 'method' | 'path' | 'access'>;
+type Listed = Pick<Route<unknown>, 'method' | 'path' | 'access'> & { summary?: string };
 
 const OCI = 'OCI Distribution 1.1';
 const DOCKER = 'Docker Registry v2';
@@ -69,17 +70,8 @@ const TEXTS: Record<string, readonly [what: string, source: string]> = {
     'Every change of a tag, newest first, also after its deletion.',
     'distribution-spec pull request 606',
   ],
-  'GET /api/v1/repositories/:name/tags': ['Tags with their digests and times.', 'Berth'],
-  'GET /api/v1/repositories/:name/tags/:tag/history': [
-    'Every change of a tag, newest first: from what to what, who, when, from where, how, and whether it can still be rolled back to.',
-    'Berth',
-  ],
-  'POST /api/v1/repositories/:name/tags/:tag/rollback': [
-    'Points a tag back: to `{"to": "<digest>"}`, or with `{}` to what it was before. Refused, saying why, when that manifest is gone.',
-    'Berth',
-  ],
-  'GET /api/v1/repositories/:name/immutable-tags': ['The patterns of tags that can’t be moved or deleted.', 'Berth'],
-  'PUT /api/v1/repositories/:name/immutable-tags': ['Sets them: `{"patterns": ["v*"]}`.', 'Berth'],
+  'GET /setup': ['The form for the first account, where the link of `berth serve` leads.', 'Berth'],
+  'POST /setup': ['Makes the first account, once, with the secret of the link.', 'Berth'],
   'GET /livez': ['200 while the process answers.', 'Berth'],
   'GET /readyz': [
     '200 when the database and the blob store answer; 503 with what failed, and from SIGTERM on.',
@@ -87,10 +79,13 @@ const TEXTS: Record<string, readonly [what: string, source: string]> = {
   ],
   'GET /metrics': ['What all workers measured; see [metrics](metrics.md).', 'Prometheus text format'],
   'GET /auth/token': [
-    'The token endpoint that the challenge names; 401 as long as there are no accounts.',
-    'Docker token authentication',
+    'A bearer token for what of `scope` the caller may have: with Basic, or without for what everyone may. `offline_token=true` adds a refresh token.',
+    'Distribution, token authentication',
   ],
-  'POST /auth/token': ['As GET, in OAuth 2.0’s form.', 'Docker token authentication'],
+  'POST /auth/token': [
+    'The same in OAuth 2.0’s form: `grant_type` is `password` or `refresh_token`.',
+    'Distribution, OAuth2 token authentication',
+  ],
 };
 
 export function errorTable(): string {
@@ -128,7 +123,9 @@ export function allRoutes(): Listed[] {
   const nothing = {} as unknown;
   return [
     ...V2_ROUTES,
-    ...apiProtocol(nothing as RegistryContext, nothing as Environment).routes,
+    ...TOKEN_ROUTES,
+    ...SETUP_ROUTES,
+    ...API_ROUTES,
     ...operationsProtocol(nothing as Environment, nothing as OperationsSources).routes,
   ];
 }
@@ -148,10 +145,11 @@ export function writtenRoutes(): string[] {
 /** @throws when a route has no text, or a text no route */
 export function routeTable(routes: readonly Listed[]): string {
   const left = new Set(Object.keys(TEXTS));
-  const rows = routes.map(({ method, path, access }) => {
+  const rows = routes.map(({ method, path, access, summary }) => {
     const plain = path.replaceAll('{.+}', '');
     const key = `${method} ${plain}`;
-    const text = TEXTS[key];
+    // A route of the management API says itself what it does.
+    const text = summary === undefined ? TEXTS[key] : ([`${summary}.`, 'Berth'] as const);
     if (text === undefined) throw new Error(`scripts/reference.ts: no text for the route ${key}`);
     left.delete(key);
     const shown = plain.replace(/:(\w+)/g, '<$1>');

@@ -1,7 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { authorizeAnonymous } from './accounts/authorize.ts';
+import { audit } from './accounts/audit.ts';
+import { Authorizer } from './accounts/authorize.ts';
+import { BearerTokens } from './accounts/bearer.ts';
+import type { AccountsContext } from './accounts/context.ts';
+import { Credentials } from './accounts/credentials.ts';
+import type { InstanceKeys } from './accounts/instance-keys.ts';
+import { Passwords } from './accounts/passwords.ts';
+import { PermissionReader } from './accounts/permission-reader.ts';
+import { followRepository } from './accounts/repository-rights.ts';
+import { openSetup } from './accounts/setup.ts';
 import { networks } from './config/networks.ts';
 import type { Settings } from './config/settings.ts';
 import type { Database } from './database/database.ts';
@@ -9,10 +18,12 @@ import { migrate } from './database/migrate.ts';
 import { SqliteDatabase } from './database/sqlite.ts';
 import { createApp } from './http/app.ts';
 import type { Environment } from './http/dispatch.ts';
+import { Identifier } from './http/identify.ts';
 import type { Instruments } from './http/instruments.ts';
 import type { OperationsSources } from './http/operations.ts';
 import { PublicAddress } from './http/public-address.ts';
 import type { Connection } from './http/request.ts';
+import { createSessions } from './http/session/sessions.ts';
 import { digestOf } from './oci/digest.ts';
 import type { RegistryContext, RegistryStep } from './registry/context.ts';
 import { PullReader } from './registry/pull-reader.ts';
@@ -36,7 +47,7 @@ export interface OpenRegistry {
  * @throws DatabaseUnavailableError, StoreUnavailableError
  */
 export async function openRegistry(
-  settings: DataSettings,
+  settings: DataSettings & Partial<Pick<Settings, 'anonymous'>>,
   processName: string,
   hooks: { onStep?: (step: RegistryStep | StoreStep) => void; onReceived?: (bytes: number) => void } = {},
 ): Promise<OpenRegistry> {
@@ -53,6 +64,7 @@ export async function openRegistry(
       tagHistoryMs: settings.tagHistoryWindow,
       uploadExpiryMs: settings.uploadExpiry,
     },
+    defaultVisibility: (settings.anonymous ?? 'none') === 'none' ? 'private' : 'public',
     now: Date.now,
     newId: () => Bun.randomUUIDv7(),
     process: processName,
@@ -60,6 +72,8 @@ export async function openRegistry(
     onReceived: hooks.onReceived ?? (() => {}),
     usersOf: async () => [],
     digestsInUse: async () => new Set(),
+    record: (tx, actor, entry) => audit(tx, Date.now(), actor, entry),
+    moved: followRepository,
   };
   return { registry, store, close: () => database.close() };
 }
@@ -93,10 +107,16 @@ async function openDatabase(settings: DataSettings): Promise<Database> {
   return new PostgresDatabase(settings.database);
 }
 
+/** @returns the secret of the set-up link; undefined when there are accounts */
+export function openSetupOf({ database, now, newId }: RegistryContext): Promise<string | undefined> {
+  return openSetup({ database, now, newId, policy: { anonymous: 'none', signUp: 'closed' } });
+}
+
 /** The HTTP side of one worker. */
 export function createServer(options: {
   settings: Settings;
   registry: RegistryContext;
+  keys: InstanceKeys;
   instruments: Instruments;
   log: Logger;
   connection: Connection;
@@ -104,25 +124,51 @@ export function createServer(options: {
   accepting: () => boolean;
   metrics: OperationsSources['metrics'];
 }): (request: Request) => Response | Promise<Response> {
-  const { settings, registry } = options;
+  const { settings, registry, keys } = options;
+  const { database, now, newId } = registry;
+  const policy = { anonymous: settings.anonymous, signUp: settings.signUp };
+  const accounts: AccountsContext = { database, now, newId, policy };
+  const reader = new PermissionReader(database);
+  const passwords = new Passwords(() => options.instruments.passwordHash());
+  const credentials = new Credentials(accounts, reader, passwords);
+  const authorizer = new Authorizer(reader, policy, (bearer) => credentials.reload(bearer));
+  const bearers = new BearerTokens(keys.bearer, keys.service, now);
+  const sessions = createSessions({
+    accounts,
+    reader,
+    passwords,
+    secret: keys.session,
+    log: options.log,
+    oidc: settings.oidc ?? [],
+  });
   const environment: Environment = {
-    authorize: authorizeAnonymous(settings.anonymous),
+    authorizer,
+    identifier: new Identifier(credentials, bearers, sessions),
     address: new PublicAddress({ publicUrl: settings.publicUrl, trustedProxies: networks(settings.trustedProxies) }),
     connection: options.connection,
     instruments: options.instruments,
     log: options.log,
     newRequestId: options.newRequestId,
   };
-  return createApp(registry, environment, {
+  const operations: OperationsSources = {
     accepting: options.accepting,
     metrics: options.metrics,
     checks: {
-      database: () => readDatabase(registry.database),
+      database: () => readDatabase(database),
       storage: async () => {
         await registry.store.stat(EMPTY);
       },
     },
-  });
+  };
+  return createApp(
+    {
+      registry,
+      api: { registry, accounts, credentials, passwords, reader, authorizer, sessions, service: keys.service },
+      token: { accounts, authorizer, credentials, bearers },
+      operations,
+    },
+    environment,
+  );
 }
 
 const EMPTY = digestOf(new Uint8Array());

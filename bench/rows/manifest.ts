@@ -2,13 +2,17 @@ import { alternate, type Row } from '../bench.ts';
 import { checkManifest, imageManifest, manifestType, pushBlob, putManifest } from '../distribution.ts';
 import { wrk } from '../load.ts';
 import type { Measurement } from '../measurement.ts';
-import { cpuSecondsOf } from '../processes.ts';
+import { cpuSecondsOf, run } from '../processes.ts';
 import { type Contender, contenders, type Server, withRegistry } from '../servers.ts';
 import { median } from '../statistics.ts';
 import { number } from '../table.ts';
 
 const repository = 'bench/app';
-const accept = { Accept: `${manifestType}, application/vnd.docker.distribution.manifest.v2+json` };
+const ACCEPT = { Accept: `${manifestType}, application/vnd.docker.distribution.manifest.v2+json` };
+
+const CLOSED = ['--anonymous', 'none'];
+const USER = 'bench-admin';
+const PASSWORD = 'a password for the benchmark';
 
 /** GET of a manifest by tag, the request behind every `docker pull`. */
 export const manifest: Row = {
@@ -23,9 +27,13 @@ export const manifest: Row = {
       for (const contender of contenders) {
         digest = await withRegistry(bench, contender, { data: data[contender] }, pushImage);
       }
+      await run([bench.berth, 'setup', '--data', data.berth, '--username', USER, '--password-stdin'], {
+        input: PASSWORD,
+      });
       const load = (name: string, contender: Contender, args: string[]) => (round: number) =>
         withRegistry(bench, contender, { data: data[contender], args }, async (server) => {
-          await checkManifest(server.url, repository, 'latest', digest);
+          const accept = contender === 'berth' ? { ...ACCEPT, ...(await authorization(server.url)) } : ACCEPT;
+          await checkManifest(server.url, repository, 'latest', digest, accept);
           const url = `${server.url}/v2/${repository}/manifests/latest`;
           await wrk(url, 1, accept); // warm: JIT, caches, connections
           const before = cpuSecondsOf(server.pid);
@@ -37,11 +45,11 @@ export const manifest: Row = {
         });
       const samples = await alternate(bench.runs, {
         'docker-registry': load('docker-registry', 'docker-registry', []),
-        one: load('Berth, one process', 'berth', ['--workers', '1']),
-        workers: load('Berth, default workers', 'berth', []),
+        one: load('Berth, one process', 'berth', [...CLOSED, '--workers', '1']),
+        workers: load('Berth, default workers', 'berth', CLOSED),
       });
       const reference = samples['docker-registry'];
-      const label = 'manifest GET by tag, anonymous (no tokens yet)';
+      const label = 'manifest GET by tag, bearer token checked';
       return [
         measurement(`${label}, one process`, reference, samples.one, 20, cpu['Berth, one process'], cpu),
         measurement(`${label}, default workers`, reference, samples.workers, 30, cpu['Berth, default workers'], cpu),
@@ -70,9 +78,24 @@ function measurement(
     bar: { kind: 'times', atLeast, than: 'docker-registry' },
     notes: [
       'wrk -t1 -c32, the same for both; it shares the cores with the server',
+      'Berth checks a bearer token for a private repository; docker-registry lets everyone in',
       `server CPU a request: docker-registry ${number(median(cpu['docker-registry'] ?? []))} µs, Berth ${number(median(berthCpu ?? []))} µs`,
     ],
   };
+}
+
+/** As a client does: the challenge, then a token for the repository. */
+async function authorization(server: string): Promise<Record<string, string>> {
+  const challenge = await fetch(`${server}/v2/${repository}/manifests/latest`);
+  await challenge.arrayBuffer();
+  const header = challenge.headers.get('www-authenticate') ?? '';
+  const field = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(header)?.[1] ?? '';
+  const url = `${field('realm')}?service=${field('service')}&scope=${field('scope')}`;
+  const basic = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+  const response = await fetch(url, { headers: { Authorization: `Basic ${basic}` } });
+  const { token } = (await response.json()) as { token?: string };
+  if (token === undefined) throw new Error(`${url}: no token (${response.status})`);
+  return { Authorization: `Bearer ${token}` };
 }
 
 /** An image of eight layers, so that the manifest has the size of a usual one. */

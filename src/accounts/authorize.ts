@@ -1,24 +1,218 @@
 import type { RepositoryName } from '../oci/names.ts';
+import type { Bearer } from './bearer.ts';
+import type { AccountsPolicy } from './context.ts';
+import type { Identity, UserIdentity } from './identity.ts';
+import type { PermissionReader, Place } from './permission-reader.ts';
+import { higher, levelAllows, type RepositoryAccess, type Role, roleAllows } from './roles.ts';
+import type { Scope } from './scopes.ts';
 
-/** What a route needs. `none` is for what everyone may ask (health), everything else is decided by `Authorize`. */
-export type Access = 'none' | 'read' | 'write' | 'delete' | 'admin';
+/**
+ * What a route needs of its caller.
+ *
+ * - `none`: nothing; everyone may ask.
+ * - `read`, `write`, `delete`, `admin`: that in the repository or the namespace that the path names; `read` without one is the instance
+ *   itself (`/v2/`, the catalog).
+ * - `account`: a user, with a credential that stands for all of it (a password, a session, a token of level `admin`).
+ * - `administrator`: such a user who is an administrator.
+ */
+export type Access = 'none' | RepositoryAccess | 'account' | 'administrator';
 
-/** Who asks. Accounts are to add kinds; until then everyone is anonymous. */
-export type Identity = { kind: 'anonymous' };
+/** What the path names. */
+export type Target =
+  | { kind: 'instance' }
+  | { kind: 'catalog' }
+  | { kind: 'repository'; name: RepositoryName }
+  | { kind: 'namespace'; name: string };
 
-/** `unauthenticated`: log in and try again (401). `denied`: it would not help (403). */
-export type Verdict = 'allowed' | 'unauthenticated' | 'denied';
+/**
+ * - `unauthenticated`: log in and try again (401).
+ * - `insufficient`: the bearer token was not got for this; get another (401).
+ * - `hidden`: answer as if it did not exist (404).
+ * - `denied`: it would not help (403). `reason` is shown.
+ */
+export type Verdict =
+  | { kind: 'allowed' }
+  | { kind: 'unauthenticated' }
+  | { kind: 'insufficient' }
+  | { kind: 'hidden' }
+  | { kind: 'denied'; reason: string };
 
-/** The one question of access. `repository` is undefined for the instance as a whole: `/v2/`, the catalog. */
-export type Authorize = (identity: Identity, access: Access, repository: RepositoryName | undefined) => Verdict;
+/** Who asks, and the bearer token that narrows it, if it came with one. */
+export interface Caller {
+  identity: Identity;
+  bearer?: Bearer | undefined;
+}
 
-export const ANONYMOUS_MODES = ['none', 'pull', 'push'] as const;
-/** What a client without an account may do: nothing; read; or everything, as with `registry` on a closed network. */
-export type AnonymousMode = (typeof ANONYMOUS_MODES)[number];
+const ALLOWED: Verdict = { kind: 'allowed' };
+const UNAUTHENTICATED: Verdict = { kind: 'unauthenticated' };
+const INSUFFICIENT: Verdict = { kind: 'insufficient' };
+const HIDDEN: Verdict = { kind: 'hidden' };
 
-export function authorizeAnonymous(mode: AnonymousMode): Authorize {
-  return (_identity, access) => {
-    if (access === 'none' || mode === 'push') return 'allowed';
-    return mode === 'pull' && access === 'read' ? 'allowed' : 'unauthenticated';
-  };
+/** Bearer actions, by what they allow. */
+const ACTIONS: Record<RepositoryAccess, string> = { read: 'pull', write: 'push', delete: 'delete', admin: '*' };
+
+const ACCESS = { pull: 'read', push: 'write', delete: 'delete' } as const;
+
+/** The one place that decides who may do what. */
+export class Authorizer {
+  /** @param reload whom a bearer token stands for now; undefined when it may act no more */
+  constructor(
+    readonly reader: PermissionReader,
+    readonly policy: AccountsPolicy,
+    readonly reload: (bearer: Bearer) => Promise<Identity | undefined>,
+  ) {}
+
+  /** A pull with a bearer token is decided without a wait and without a query. */
+  authorize(caller: Caller, access: Access, target: Target): Verdict | Promise<Verdict> {
+    if (access === 'none') return ALLOWED;
+    const { bearer } = caller;
+    if (bearer !== undefined) return this.#authorizeBearer(caller, bearer, access, target);
+    return this.#decide(caller.identity, access, target);
+  }
+
+  /** What of the scopes the identity may have. A scope of which nothing is granted stays, without actions. */
+  async grant(identity: Identity, asked: readonly Scope[]): Promise<Scope[]> {
+    const granted: Scope[] = [];
+    for (const scope of asked) {
+      if (scope.type === 'registry') {
+        granted.push({ ...scope, actions: scope.actions.includes('*') ? ['*'] : [] });
+        continue;
+      }
+      const name = scope.name as RepositoryName;
+      const role = await this.role(identity, await this.reader.place(name));
+      const may = (access: RepositoryAccess) =>
+        roleAllows(role, access) && limited(identity, access, name) === undefined;
+      const asked = new Set(
+        scope.actions.flatMap((action) => (action === '*' ? ['pull', 'push', 'delete'] : [action])),
+      );
+      const actions = (['pull', 'push', 'delete'] as const).filter(
+        (action) => asked.has(action) && may(ACCESS[action]),
+      );
+      // Docker asks for pull and push; a client that may delete with its credential need not ask twice.
+      if (actions.includes('push') && !asked.has('delete') && may('delete')) actions.push('delete');
+      const refused = [...asked].filter((action) => !actions.some((mine) => mine === action));
+      granted.push({ ...scope, actions, ...(refused.length === 0 ? {} : { refused }) });
+    }
+    return granted;
+  }
+
+  /** The role in a place, whatever the credential narrows. */
+  async role(identity: Identity, place: Place): Promise<Role> {
+    const open = this.#openRole(place);
+    if (open === 'admin' || identity.kind === 'anonymous') return open;
+    if (identity.kind === 'robot') {
+      const inside =
+        place.namespaceId === identity.namespaceId &&
+        (identity.repositoryId === null || identity.repositoryId === place.repositoryId);
+      return inside ? higher(open, identity.role) : open;
+    }
+    if (identity.administrator) return 'admin';
+    if (place.namespaceId === null) return open;
+    if (place.ownerId === identity.id) return 'admin';
+    if (place.ownerId === null && (await this.reader.organizationRole(place.namespaceId, identity.id)) === 'owner') {
+      return 'admin';
+    }
+    return higher(open, await this.reader.grantedRole(identity.id, place.namespaceId, place.repositoryId));
+  }
+
+  /** What everyone may do there. */
+  #openRole(place: Place): Role {
+    const { anonymous } = this.policy;
+    if (place.namespaceId === null && anonymous === 'push') return 'admin';
+    if (place.namespaceId === null && anonymous === 'pull') return 'read';
+    return place.visibility === 'public' ? 'read' : 'none';
+  }
+
+  #authorizeBearer(caller: Caller, bearer: Bearer, access: Access, target: Target): Verdict | Promise<Verdict> {
+    if (target.kind === 'instance' && access === 'read') return ALLOWED;
+    if (target.kind === 'catalog') return bearer.catalog ? ALLOWED : INSUFFICIENT;
+    if (target.kind !== 'repository' || access === 'account' || access === 'administrator' || access === 'none') {
+      return UNAUTHENTICATED;
+    }
+    const grant = bearer.repositories.get(target.name);
+    const action = ACTIONS[access];
+    if (grant?.granted.has(action)) return access === 'read' ? ALLOWED : this.#recheck(bearer, access, target);
+    // It was got for another repository, or for less; one that was refused this is no reason to get one more.
+    if (!grant?.refused.has(action)) return INSUFFICIENT;
+    return refusal(caller.identity, access, `you may not ${access} ${target.name}`);
+  }
+
+  /** A push asks again: what was granted may have been taken back since. */
+  async #recheck(bearer: Bearer, access: RepositoryAccess, target: Target): Promise<Verdict> {
+    const identity = await this.reload(bearer);
+    return identity === undefined ? UNAUTHENTICATED : this.#decide(identity, access, target);
+  }
+
+  async #decide(identity: Identity, access: Access, target: Target): Promise<Verdict> {
+    if (access === 'none') return ALLOWED;
+    if (access === 'account' || access === 'administrator') return decideUser(identity, access);
+    switch (target.kind) {
+      case 'instance':
+      case 'catalog':
+        return this.#decideInstance(identity, access);
+      case 'namespace':
+        return this.#decideNamespace(identity, access, target.name);
+      case 'repository': {
+        const role = await this.role(identity, await this.reader.place(target.name));
+        if (!roleAllows(role, access)) {
+          return refusal(identity, access, `you may not ${access} ${target.name}`);
+        }
+        const limit = limited(identity, access, target.name);
+        return limit === undefined ? ALLOWED : { kind: 'denied', reason: limit };
+      }
+    }
+  }
+
+  #decideInstance(identity: Identity, access: RepositoryAccess): Verdict {
+    if (access !== 'read') return { kind: 'denied', reason: 'only administrators may' };
+    return identity.kind === 'anonymous' && this.policy.anonymous === 'none' ? UNAUTHENTICATED : ALLOWED;
+  }
+
+  /** `read`: the owner or a member; `admin`: the owner. Robots have no part in it. */
+  async #decideNamespace(identity: Identity, access: RepositoryAccess, name: string): Promise<Verdict> {
+    if (identity.kind === 'anonymous') return UNAUTHENTICATED;
+    const namespace = await this.reader.namespace(name);
+    const refused = refusal(identity, access, `you may not ${access} ${name}`);
+    if (identity.kind === 'robot') return refused;
+    const role = namespace === undefined ? undefined : await this.reader.organizationRole(namespace.id, identity.id);
+    const owner = identity.administrator || namespace?.user_id === identity.id || role === 'owner';
+    if (!owner && (access !== 'read' || role === undefined)) return refused;
+    const limit = limited(identity, access === 'read' ? 'read' : 'admin', undefined);
+    return limit === undefined ? ALLOWED : { kind: 'denied', reason: limit };
+  }
+}
+
+/** Without an account: log in. With one: a name that may not be read does not exist, anything else is refused openly. */
+function refusal(identity: Identity, access: RepositoryAccess, reason: string): Verdict {
+  if (identity.kind === 'anonymous') return UNAUTHENTICATED;
+  return access === 'read' ? HIDDEN : { kind: 'denied', reason };
+}
+
+function decideUser(identity: Identity, access: 'account' | 'administrator'): Verdict {
+  if (identity.kind === 'anonymous') return UNAUTHENTICATED;
+  if (identity.kind === 'robot') return { kind: 'denied', reason: 'a robot has no account to manage' };
+  if (!standsForAll(identity)) {
+    return {
+      kind: 'denied',
+      reason: 'this token may not manage the account: log in with the password, or with a token of level admin',
+    };
+  }
+  if (access === 'administrator' && !identity.administrator) {
+    return { kind: 'denied', reason: 'only administrators may' };
+  }
+  return ALLOWED;
+}
+
+function standsForAll({ limit }: UserIdentity): boolean {
+  return limit.level === 'admin' && limit.repository === null;
+}
+
+/** Why the credential may not, although its owner may; undefined when it may. */
+function limited(identity: Identity, access: RepositoryAccess, name: RepositoryName | undefined): string | undefined {
+  if (identity.kind === 'anonymous') return undefined;
+  const { level, repository } = identity.limit;
+  if (!levelAllows(level, access))
+    return `this token may ${level === 'read' ? 'only read' : `${level}, not ${access}`}`;
+  if (repository !== null && repository !== name) return `this token is for ${repository} alone`;
+  return undefined;
 }

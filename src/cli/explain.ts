@@ -1,4 +1,4 @@
-import { ApiError, ServerUnreachableError } from '../client/management.ts';
+import { ApiError, ServerUnreachableError } from '../client/errors.ts';
 import { ConfigError } from '../config/load.ts';
 import { OciError } from '../oci/errors.ts';
 import { GarbageBusyError } from '../registry/garbage/lease.ts';
@@ -6,11 +6,12 @@ import { DataInUseError } from '../workers/data-lock.ts';
 import { PortInUseError } from '../workers/port.ts';
 import { storageReason } from '../workers/reason.ts';
 import { StartError } from '../workers/start-error.ts';
-import { UsageError } from './usage.ts';
+import { safe } from './terminal.ts';
+import { CommandError, UsageError } from './usage.ts';
 
 /** Errors whose message is written for the person at the terminal. */
 const PLAIN = [
-  ApiError,
+  CommandError,
   ServerUnreachableError,
   DataInUseError,
   PortInUseError,
@@ -23,6 +24,10 @@ const PLAIN = [
 export function explain(error: unknown): { message: string; usage: boolean } {
   if (error instanceof ConfigError || error instanceof UsageError) return { message: error.message, usage: true };
   const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof ApiError) {
+    const advice = error.status === 401 ? '; log in with berth login, or set BERTH_TOKEN' : '';
+    return { message: safe(text) + advice, usage: false };
+  }
   if (PLAIN.some((kind) => error instanceof kind)) return { message: text, usage: false };
   return { message: storageReason(error) ?? `unexpected: ${text}`, usage: false };
 }

@@ -10,10 +10,27 @@ export const EXIT = { ok: 0, error: 1, usage: 2 } as const;
 /** What a command module exports: it adds itself to the program. Loaded only when its name is typed. */
 const COMMANDS = {
   serve: { summary: 'run the registry', load: () => import('./serve.ts') },
+  setup: { summary: 'make the first account, an administrator', load: () => import('./setup.ts') },
   gc: { summary: 'remove what nothing names any more, also while berth serve runs', load: () => import('./gc.ts') },
   why: { summary: 'say what keeps a digest', load: () => import('./why.ts') },
   verify: { summary: 're-hash everything that is stored', load: () => import('./verify.ts') },
   tag: { summary: 'list tags, show their history, undo a change', load: () => import('./tag.ts') },
+  login: { summary: 'log in to a registry, for the commands of berth', load: () => import('./login.ts') },
+  logout: { summary: 'end the log-in of berth login', load: () => import('./logout.ts') },
+  whoami: { summary: 'say who you are on the server', load: () => import('./whoami.ts') },
+  token: { summary: 'make, list and revoke access tokens', load: () => import('./token.ts') },
+  user: { summary: 'make, list, disable and delete users', load: () => import('./user.ts') },
+  repository: {
+    summary: 'make, list, describe, rename and delete repositories',
+    load: () => import('./repository.ts'),
+  },
+  organization: { summary: 'make, list, change and delete organizations', load: () => import('./organization.ts') },
+  member: { summary: 'list, add and remove the members of an organization', load: () => import('./member.ts') },
+  team: { summary: 'make, list and delete teams, add and remove their members', load: () => import('./team.ts') },
+  grant: { summary: 'say who may read, write or administer', load: () => import('./grant.ts') },
+  robot: { summary: 'make, list and delete accounts for machines', load: () => import('./robot.ts') },
+  invitation: { summary: 'invite people to make an account', load: () => import('./invitation.ts') },
+  audit: { summary: 'who did what, from where and when', load: () => import('./audit.ts') },
 } as const;
 
 /**

@@ -23,22 +23,24 @@ async function serve(settings: Settings, firstWorker: WorkerProcess | undefined)
   const stop = () => (supervisor === undefined ? process.exit(0) : void supervisor.stop());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
   supervisor = await starting;
-  process.stdout.write(banner(supervisor.settings));
+  process.stdout.write(banner(supervisor.settings, supervisor.setup));
   return supervisor.ended;
 }
 
-function banner(settings: Settings): string {
+function banner(settings: Settings, setup: string | undefined): string {
   const { port, host, data, anonymous } = settings;
   const local = host === '::' || host === '0.0.0.0' || host.startsWith('127.') ? 'localhost' : host;
   const address = settings.publicUrl ?? `http://${local}:${port}`;
   const registry = new URL(address).host;
   const push = `  docker tag ubuntu ${registry}/ubuntu\n  docker push ${registry}/ubuntu\n`;
   const others = settings.publicUrl === undefined && local === 'localhost' ? elsewhere(port) : '';
-  const closed = 'Nobody may push or pull yet: start with --anonymous push (a closed network) or --anonymous pull.\n';
+  const link = `Make the first account, an administrator, here (the link works once):\n  ${address}/setup?secret=${setup}\n`;
+  const login = `Log in and push:\n  docker login ${registry}\n  docker tag ubuntu ${registry}/USERNAME/ubuntu\n  docker push ${registry}/USERNAME/ubuntu\n`;
+  const closed = setup === undefined ? login : link;
   return `Berth serves ${address} with ${settings.workers} worker(s)
 Data: ${data}${settings.database === undefined ? '' : ' (blobs), PostgreSQL (everything else)'}
 
-${anonymous === 'none' ? closed : anonymous === 'push' ? `A first push to try:\n${push}` : `Everyone may pull, nobody may push: --anonymous push opens that.\n`}${others}`;
+${anonymous === 'push' ? `A first push to try:\n${push}${setup === undefined ? '' : `\n${link}`}` : closed}${others}`;
 }
 
 /** Over plain HTTP from another machine Docker wants to be told. */

@@ -7,6 +7,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** What can't be done, though the command line is right; the message says why. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
+
 /** Adds the settings' flags to a command, with their variables in the help. */
 export function addSettings(command: Command, names: readonly SettingName[]): Command {
   for (const name of names) {
@@ -29,6 +34,18 @@ export type OutputFormat = 'text' | 'json';
 
 /** @throws UsageError */
 export function outputFormat(value: string): OutputFormat {
-  if (value === 'text' || value === 'json') return value;
-  throw new UsageError(`--output: ${JSON.stringify(value)} is not one of text, json`);
+  return oneOf('--output', value, ['text', 'json']);
+}
+
+/** @throws UsageError */
+export function oneOf<const Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw new UsageError(`${flag}: ${JSON.stringify(value)} is not one of ${choices.join(', ')}`);
+}
+
+/** @throws UsageError */
+export function countOf(flag: string, value: string): number {
+  if (/^[1-9]\d{0,6}$/.test(value)) return Number(value);
+  throw new UsageError(`${flag}: ${JSON.stringify(value)} is not a number above 0`);
 }

@@ -8,6 +8,8 @@ import { ConfigError, loadSettings } from './load.ts';
 import { networks } from './networks.ts';
 import { flagOf, SETTINGS, type SettingName, variableOf } from './settings.ts';
 
+const provider = (id: string) => `[{"id":"${id}","name":"x","issuer":"https://a","clientId":"b","clientSecret":"c"}]`;
+
 /** Three usable values and one that is not, for each setting. */
 const VALUES: Record<SettingName, { good: [string, string, string]; bad: string }> = {
   port: { good: ['1', '2', '65535'], bad: '65536' },
@@ -15,6 +17,11 @@ const VALUES: Record<SettingName, { good: [string, string, string]; bad: string 
   data: { good: ['/a', './b', 'c'], bad: '' },
   database: { good: ['postgres://a/b', 'postgresql://a/c', 'postgres://a/d'], bad: 'mysql://a/b' },
   anonymous: { good: ['none', 'pull', 'push'], bad: 'everyone' },
+  oidc: {
+    good: ['[]', provider('a'), provider('b')],
+    bad: '[{"id": "a"}]',
+  },
+  signUp: { good: ['open', 'invitation', 'closed'], bad: 'maybe' },
   workers: { good: ['1', '2', '64'], bad: '0' },
   publicUrl: { good: ['https://a', 'http://b:5000', 'https://c.example'], bad: 'https://a/path' },
   trustedProxies: { good: ['10.0.0.0/8', '::1', '10.0.0.1, fc00::/7'], bad: '10.0.0.0/33' },

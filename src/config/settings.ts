@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { ANONYMOUS_MODES } from '../accounts/authorize.ts';
+import { SIGN_UP_MODES } from '../accounts/context.ts';
+import { ANONYMOUS_MODES } from '../accounts/identity.ts';
 import { parseDuration } from './duration.ts';
 import { LOOPBACK, networks } from './networks.ts';
 
@@ -49,6 +50,42 @@ const origin = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+const oidcProvider = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of [a-z0-9-]')
+    .refine((id) => id !== 'credential', 'credential is the name of log-in by password'),
+  name: z.string().min(1).max(100),
+  issuer: z.url(),
+  clientId: z.string().min(1),
+  clientSecret: z.string().min(1),
+  scopes: z.array(z.string()).default(['openid', 'profile', 'email']),
+  signUp: z.boolean().default(true),
+});
+
+const oidcProviders = z.union([z.string(), z.array(z.unknown())]).transform((value, context) => {
+  const list = typeof value === 'string' ? parsedOrUndefined(value) : value;
+  const result = z.array(oidcProvider).safeParse(list);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    context.addIssue(`${issue?.path.join('.') || 'the list'}: ${issue?.message}`);
+    return z.NEVER;
+  }
+  if (new Set(result.data.map(({ id }) => id)).size < result.data.length) {
+    context.addIssue('two providers have one id');
+    return z.NEVER;
+  }
+  return result.data;
+});
+
+function parsedOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 const databaseUrl = z.string().transform((value, context) => {
   if (/^postgres(ql)?:\/\//.test(value)) return value;
   context.addIssue('is not postgres://user:password@host:port/name');
@@ -83,7 +120,19 @@ export const SETTINGS = {
     check: oneOf(ANONYMOUS_MODES),
     default: 'none',
     value: 'MODE',
-    help: 'what clients without an account may do: none, pull, or push (everything; for a closed network)',
+    help: "what clients without an account may do besides pulling public repositories: none; pull; push (everything outside of accounts' namespaces, for a closed network)",
+  },
+  signUp: {
+    check: oneOf(SIGN_UP_MODES),
+    default: 'invitation',
+    value: 'MODE',
+    help: 'who may make an account: open (everyone), invitation (who has one), or closed (administrators make them)',
+  },
+  oidc: {
+    check: oidcProviders,
+    default: undefined,
+    value: 'JSON',
+    help: 'log-in providers (OpenID Connect): a list of {id, name, issuer, clientId, clientSecret, scopes, signUp}; best in the YAML file',
   },
   workers: {
     check: wholeNumber(1, 64),

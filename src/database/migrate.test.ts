@@ -40,16 +40,34 @@ onEachDatabase('migrating', (newPlace, kind) => {
     expect(await migrate(database)).toBe(0);
     expect(await schemaVersion(database)).toBe(SCHEMA_VERSION);
     expect(await tables(database)).toEqual([
+      'access_tokens',
+      'audit_log',
       'blobs',
+      'grants',
+      'instance_keys',
+      'invitations',
+      'known_addresses',
       'leases',
+      'login_failures',
       'manifest_references',
       'manifests',
+      'namespaces',
+      'organization_members',
       'repositories',
+      'repository_aliases',
       'repository_blobs',
+      'robots',
       'schema_version',
+      'sessions',
       'tag_history',
       'tags',
+      'team_members',
+      'teams',
+      'two_factors',
       'uploads',
+      'user_logins',
+      'users',
+      'verifications',
     ]);
   });
 

@@ -1,9 +1,10 @@
 import type { Generated } from 'kysely';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName, Tag } from '../oci/names.ts';
+import type { AccountsSchema } from './accounts-schema.ts';
 
 /** Every table. Times are ms since 1970, sizes are bytes. The migrations say which columns are indexed. */
-export interface Schema {
+export interface Schema extends AccountsSchema {
   repositories: RepositoryTable;
   manifests: ManifestTable;
   manifest_references: ManifestReferenceTable;
@@ -21,7 +22,14 @@ interface RepositoryTable {
   created_at: number;
   /** JSON array of patterns (`*` and `?`); null for none. */
   immutable_tags: string | null;
+  visibility: Generated<Visibility>;
+  description: Generated<string>;
+  /** Markdown. */
+  readme: Generated<string>;
 }
+
+/** `public`: everyone may read. */
+export type Visibility = 'public' | 'private';
 
 /** A manifest in one repository. `content` is the pushed bytes. */
 interface ManifestTable {

@@ -1,23 +1,34 @@
 import { Hono } from 'hono';
 import type { RegistryContext } from '../registry/context.ts';
 import { apiProtocol } from './api/protocol.ts';
+import type { ApiContext } from './api/route.ts';
 import { type Environment, matcher, mount, mountNotFound } from './dispatch.ts';
 import { type OperationsSources, operationsProtocol } from './operations.ts';
+import { setupProtocol } from './setup-page.ts';
+import { tokenProtocol } from './token/protocol.ts';
+import type { TokenContext } from './token/routes.ts';
 import { v2Protocol } from './v2/protocol.ts';
+
+export interface AppContext {
+  registry: RegistryContext;
+  api: ApiContext;
+  token: TokenContext;
+  operations: OperationsSources;
+}
 
 /** Everything that Berth serves on its port. */
 export function createApp(
-  registry: RegistryContext,
+  context: AppContext,
   environment: Environment,
-  operations: OperationsSources,
 ): (request: Request) => Response | Promise<Response> {
-  const v2 = matcher(environment, v2Protocol(registry, environment), '/v2');
+  const v2 = matcher(environment, v2Protocol(context.registry, environment), '/v2');
+  // Hono's router takes `…/:name{.+}` before `…/:name{.+}/grants`, in whatever order they come.
+  const api = matcher(environment, apiProtocol(context.api, environment), '/api');
   const app = new Hono();
-  const api = apiProtocol(registry, environment);
-  mount(app, environment, api);
-  mountNotFound(app, environment, api, '/api/*');
-  const rest = operationsProtocol(environment, operations);
+  mount(app, environment, tokenProtocol(environment, context.token));
+  mount(app, environment, setupProtocol(environment, context.api));
+  const rest = operationsProtocol(environment, context.operations);
   mount(app, environment, rest);
   mountNotFound(app, environment, rest, '*');
-  return (request) => v2(request) ?? app.fetch(request);
+  return (request) => v2(request) ?? api(request) ?? app.fetch(request);
 }

@@ -1,16 +1,18 @@
 import type { Hono } from 'hono';
 import type { Logger } from 'pino';
-import type { Access, Authorize, Verdict } from '../accounts/authorize.ts';
+import type { Access, Authorizer, Target, Verdict } from '../accounts/authorize.ts';
 import { OciError } from '../oci/errors.ts';
-import { parseRepositoryName, type RepositoryName } from '../oci/names.ts';
+import { parseRepositoryName } from '../oci/names.ts';
 import { failureOf } from './failure.ts';
+import type { Credential, Identifier } from './identify.ts';
 import type { Instruments } from './instruments.ts';
 import type { PublicAddress } from './public-address.ts';
-import { type BerthRequest, type Connection, HttpRequest } from './request.ts';
+import { type BerthRequest, type Connection, HttpRequest, refusalOf } from './request.ts';
 import { byPath, compilePath, decoded, pathOf, type Route } from './route.ts';
 
 export interface Environment {
-  authorize: Authorize;
+  authorizer: Authorizer;
+  identifier: Identifier;
   address: PublicAddress;
   connection: Connection;
   instruments: Instruments;
@@ -21,10 +23,20 @@ export interface Environment {
 /** How one protocol of ours answers: /v2/ with the distribution protocol's bodies, /api/ with problem details. */
 export interface Protocol<Handler> {
   routes: readonly Route<Handler>[];
-  run(handler: Handler, request: BerthRequest): Promise<Response>;
+  /** How its callers may identify themselves; undefined when nothing depends on who they are. */
+  takes: Credential | undefined;
+  run(handler: Handler, request: BerthRequest, route: Route<Handler>): Promise<Response>;
   renderError(error: OciError, request: BerthRequest): Response;
-  /** The answer to a caller that must log in. */
-  challenge(request: BerthRequest, access: Access, repository: RepositoryName | undefined): Response;
+  /** The answer to a caller that must log in, log in anew, or get another bearer token. */
+  challenge(error: OciError, request: BerthRequest, wanted: Wanted | undefined): Response;
+}
+
+/** What a caller without the right to it asked for. */
+export interface Wanted {
+  access: Access;
+  target: Target;
+  /** The bearer token was got for something else. */
+  insufficient: boolean;
 }
 
 /** Puts a route table on Hono's router. */
@@ -45,8 +57,8 @@ export function mountNotFound<Handler>(
 }
 
 /**
- * Matches a table's paths itself, in order. The pull path goes through here: it takes a third of the time of Hono's
- * router on paths whose name may hold slashes (`bench/`, `docs/decisions/0002-routing-v2.md`).
+ * Matches a table's paths itself, in order: the tables whose paths hold repository names, which may hold slashes, go through here. On
+ * the pull path it takes a third of the time of Hono's router (`bench/`, `docs/decisions/0002-routing-v2.md`).
  *
  * @param root what every path begins with, e.g. `/v2`
  */
@@ -86,12 +98,51 @@ function handle<Handler>(
     async (request) => {
       const route = methods.get(raw.method);
       if (route === undefined) return methodNotAllowed(protocol, request, [...methods.keys()]);
-      const repository = path.includes(':name') ? parseRepositoryName(request.param('name')) : undefined;
-      const verdict = environment.authorize(request.identity, route.access, repository);
-      if (verdict !== 'allowed') return refuse(protocol, verdict, request, route.access, repository);
-      return protocol.run(route.handler, request);
+      const target = targetOf(route, request);
+      if (protocol.takes !== undefined) {
+        // A refused credential is answered with what would be asked of a caller without one.
+        const found = identified(environment, protocol, request, { access: route.access, target, insufficient: false });
+        const refused = found instanceof Promise ? await found : found;
+        if (refused !== undefined) return refused;
+        const decision = environment.authorizer.authorize(request.caller, route.access, target);
+        const verdict = decision instanceof Promise ? await decision : decision;
+        if (verdict.kind !== 'allowed') return refuse(protocol, verdict, request, route.access, target);
+      }
+      return protocol.run(route.handler, request, route);
     },
   );
+}
+
+/** Sets `request.caller`. Returns the answer to a credential that is not good. A pull with a known bearer token waits for nothing. */
+function identified<Handler>(
+  environment: Environment,
+  protocol: Protocol<Handler>,
+  request: BerthRequest,
+  wanted: Wanted,
+): Response | undefined | Promise<Response | undefined> {
+  const refused = (error: unknown) => {
+    if (error instanceof OciError && error.code === 'UNAUTHORIZED') return protocol.challenge(error, request, wanted);
+    throw error;
+  };
+  try {
+    const caller = environment.identifier.identify(request, protocol.takes ?? 'cookie');
+    if (caller instanceof Promise) {
+      return caller.then((known) => {
+        request.caller = known;
+        return undefined;
+      }, refused);
+    }
+    request.caller = caller;
+    return undefined;
+  } catch (error) {
+    return refused(error);
+  }
+}
+
+function targetOf<Handler>(route: Route<Handler>, request: BerthRequest): Target {
+  if (/:name\b/.test(route.path)) return { kind: 'repository', name: parseRepositoryName(request.param('name')) };
+  if (/:namespace\b/.test(route.path)) return { kind: 'namespace', name: request.param('namespace') };
+  return { kind: route.target ?? 'instance' };
 }
 
 function handleUnknown<Handler>(
@@ -134,13 +185,14 @@ async function answer<Handler>(
 
 function refuse<Handler>(
   protocol: Protocol<Handler>,
-  verdict: Exclude<Verdict, 'allowed'>,
+  verdict: Verdict,
   request: BerthRequest,
   access: Access,
-  repository: RepositoryName | undefined,
+  target: Target,
 ): Response {
-  if (verdict === 'unauthenticated') return protocol.challenge(request, access, repository);
-  throw new OciError('DENIED', `you may not ${access} ${repository ?? 'here'}`);
+  const error = refusalOf(verdict, access, target);
+  if (verdict.kind !== 'unauthenticated' && verdict.kind !== 'insufficient') throw error;
+  return protocol.challenge(error, request, { access, target, insufficient: verdict.kind === 'insufficient' });
 }
 
 function methodNotAllowed<Handler>(protocol: Protocol<Handler>, request: BerthRequest, methods: string[]): Response {

@@ -26,6 +26,7 @@ export class Instruments {
   readonly #seconds: Histogram<'route' | 'method'>;
   readonly #bytes: Counter<'direction'>;
   readonly #failures: Counter<'code'>;
+  readonly #hashes: Counter;
 
   constructor(sources: InstrumentSources) {
     const registers = [this.registry];
@@ -52,6 +53,11 @@ export class Instruments {
       name: 'berth_errors_total',
       help: 'Error bodies sent, by code of the error table.',
       labelNames: ['code'],
+      registers,
+    });
+    this.#hashes = new Counter({
+      name: 'berth_password_hashes_total',
+      help: 'Passwords hashed: log-ins and new passwords. A pull costs none.',
       registers,
     });
     new Gauge({
@@ -98,6 +104,10 @@ export class Instruments {
 
   blobBytes(direction: 'received' | 'sent', bytes: number): void {
     this.#bytes.inc({ direction }, bytes);
+  }
+
+  passwordHash(): void {
+    this.#hashes.inc();
   }
 
   failure(code: string): void {

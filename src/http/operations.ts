@@ -1,4 +1,3 @@
-import { OciError } from '../oci/errors.ts';
 import { problemProtocol } from './api/problem.ts';
 import type { Environment, Protocol } from './dispatch.ts';
 import type { BerthRequest } from './request.ts';
@@ -17,17 +16,15 @@ type OperationsHandler = (sources: OperationsSources, request: BerthRequest) => 
 
 const CHECK_WITHIN_MS = 5_000;
 
-/** What an operator's tools ask, and the token endpoint that the challenge names. */
+/** What an operator's tools ask. */
 const ROUTES: readonly Route<OperationsHandler>[] = [
   { method: 'GET', path: '/livez', access: 'none', handler: async () => Response.json({ status: 'ok' }) },
   { method: 'GET', path: '/readyz', access: 'none', handler: ready },
   { method: 'GET', path: '/metrics', access: 'none', handler: metrics },
-  { method: 'GET', path: '/auth/token', access: 'none', handler: token },
-  { method: 'POST', path: '/auth/token', access: 'none', handler: token },
 ];
 
 export function operationsProtocol(environment: Environment, sources: OperationsSources): Protocol<OperationsHandler> {
-  return problemProtocol(environment, ROUTES, (handler, request) => handler(sources, request));
+  return problemProtocol(environment, ROUTES, undefined, (handler, request) => handler(sources, request));
 }
 
 async function ready({ checks, accepting }: OperationsSources): Promise<Response> {
@@ -47,11 +44,4 @@ async function ready({ checks, accepting }: OperationsSources): Promise<Response
 async function metrics({ metrics: read }: OperationsSources): Promise<Response> {
   const { contentType, text } = await read();
   return new Response(text, { headers: { 'Content-Type': contentType } });
-}
-
-async function token(): Promise<Response> {
-  throw new OciError(
-    'UNAUTHORIZED',
-    'this registry has no accounts; its operator can open it with --anonymous pull or --anonymous push',
-  );
 }

@@ -1,7 +1,10 @@
-import type { Access, Authorize, Identity } from '../accounts/authorize.ts';
+import type { Access, Authorizer, Caller, Target, Verdict } from '../accounts/authorize.ts';
+import { ANONYMOUS, type Identity } from '../accounts/identity.ts';
+import { type Readable, readable } from '../accounts/readable.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { Actor } from '../registry/context.ts';
+import { unknownRepository } from '../registry/repositories.ts';
 import type { PublicAddress } from './public-address.ts';
 import { queryOf } from './route.ts';
 
@@ -14,11 +17,21 @@ export interface BerthRequest {
   /** Values of the route's `:parameters`, percent-decoded. */
   param(name: string): string;
   query(name: string): string | undefined;
+  /** Every value of a parameter that may come several times. */
+  queryAll(name: string): string[];
   header(name: string): string | null;
   /** The client's address; the one a trusted proxy names. */
   readonly source: string;
+  /** How the client sees this registry: `https://registry.example.com`. */
+  readonly base: string;
   readonly actor: Actor;
-  may(access: Access, repository: RepositoryName): boolean;
+  /** Set by `dispatch.ts` before the handler runs. */
+  caller: Caller;
+  may(access: Access, repository: RepositoryName): Promise<boolean>;
+  /** For what the path alone does not name. @throws OciError UNAUTHORIZED, DENIED, NAME_UNKNOWN */
+  require(access: Access, target: Target): Promise<void>;
+  /** What the caller may read, for lists. @throws OciError UNAUTHORIZED */
+  readable(): Promise<Readable>;
 }
 
 /** The socket's side of a request, which the fetch API does not show. */
@@ -27,21 +40,23 @@ export interface Connection {
 }
 
 export class HttpRequest implements BerthRequest {
-  readonly identity: Identity = { kind: 'anonymous' };
+  caller: Caller = { identity: ANONYMOUS };
   readonly #params: (name: string) => string | undefined;
   #query: URLSearchParams | undefined;
 
   constructor(
     readonly id: string,
     readonly raw: Request,
-    readonly environment: { authorize: Authorize; address: PublicAddress; connection: Connection },
+    readonly environment: { authorizer: Authorizer; address: PublicAddress; connection: Connection },
     params: (name: string) => string | undefined,
   ) {
     this.#params = params;
   }
 
   param(name: string): string {
-    return this.#params(name) ?? '';
+    const value = this.#params(name) ?? '';
+    if (value.includes('\0')) throw new OciError('QUERY_INVALID', `${name}: holds a NUL character`);
+    return value;
   }
 
   query(name: string): string | undefined {
@@ -51,8 +66,17 @@ export class HttpRequest implements BerthRequest {
     return value;
   }
 
+  queryAll(name: string): string[] {
+    this.#query ??= new URLSearchParams(queryOf(this.raw.url));
+    return this.#query.getAll(name);
+  }
+
   header(name: string): string | null {
     return this.raw.headers.get(name);
+  }
+
+  get base(): string {
+    return this.environment.address.base(this.raw, this.environment.connection.address(this.raw));
   }
 
   get source(): string {
@@ -60,11 +84,42 @@ export class HttpRequest implements BerthRequest {
   }
 
   get actor(): Actor {
-    return { name: this.identity.kind, source: this.source };
+    return { name: this.identity.name, source: this.source };
   }
 
-  may(access: Access, repository: RepositoryName): boolean {
-    return this.environment.authorize(this.identity, access, repository) === 'allowed';
+  get identity(): Identity {
+    return this.caller.identity;
+  }
+
+  async may(access: Access, repository: RepositoryName): Promise<boolean> {
+    const { authorizer } = this.environment;
+    return (
+      (await authorizer.authorize(this.caller, access, { kind: 'repository', name: repository })).kind === 'allowed'
+    );
+  }
+
+  async require(access: Access, target: Target): Promise<void> {
+    const verdict = await this.environment.authorizer.authorize(this.caller, access, target);
+    if (verdict.kind !== 'allowed') throw refusalOf(verdict, access, target);
+  }
+
+  readable(): Promise<Readable> {
+    return readable(this.environment.authorizer, this.caller);
+  }
+}
+
+/** The error of a verdict that is not `allowed`. A name that may not be read answers as one that does not exist. */
+export function refusalOf(verdict: Verdict, access: Access, target: Target): OciError {
+  const what = target.kind === 'repository' || target.kind === 'namespace' ? target.name : 'this registry';
+  switch (verdict.kind) {
+    case 'denied':
+      return new OciError('DENIED', verdict.reason);
+    case 'hidden':
+      return target.kind === 'repository'
+        ? unknownRepository(target.name)
+        : new OciError('NOT_FOUND', `name: no user or organization ${what}`);
+    default:
+      return new OciError('UNAUTHORIZED', `log in to ${access === 'none' ? 'see' : access} ${what}`, { access });
   }
 }
 

@@ -7,6 +7,8 @@ export interface Route<Handler> {
   method: Method;
   path: string;
   access: Access;
+  /** For a route whose path names no repository and no namespace, and which is not about the instance. */
+  target?: 'catalog';
   handler: Handler;
 }
 

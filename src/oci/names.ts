@@ -19,6 +19,11 @@ export function isRepositoryName(text: string): text is RepositoryName {
   return text.length <= NAME_MAX && NAME.test(text);
 }
 
+/** The first component of a name; '' for a name at the root, which has no slash. */
+export function namespaceOf(name: RepositoryName): string {
+  return name.slice(0, Math.max(0, name.indexOf('/')));
+}
+
 /** @throws OciError NAME_INVALID */
 export function parseRepositoryName(text: string): RepositoryName {
   if (isRepositoryName(text)) return text;

@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '../storage/blob-store.ts';
 import { deleteBlob, mountBlob, readBlob, repositoriesWithBlob, statBlob } from './blobs.ts';
 import { collectGarbage } from './garbage/collect.ts';
 import {
+  ACTOR,
   bytesOf,
   codeOf,
   gate,
@@ -88,7 +89,7 @@ onEachDatabase('blobs', (newPlace, kind) => {
     test('makes a blob of another repository this one’s too, without a second copy', async () => {
       const { context } = registry;
       const digest = await pushBlob(context, 'from', 'shared');
-      expect(await mountBlob(context, named('into'), digest, named('from'))).toBe(true);
+      expect(await mountBlob(context, named('into'), digest, named('from'), ACTOR)).toBe(true);
       await nextTurn();
       expect(await statBlob(context, named('into'), digest)).toBe(6);
       expect((await repositoriesWithBlob(context, digest, 10)).sort()).toEqual(['from', 'into'].map(named));
@@ -97,10 +98,10 @@ onEachDatabase('blobs', (newPlace, kind) => {
     test('from a repository that does not have it is false and makes no repository', async () => {
       const { context } = registry;
       const digest = await pushBlob(context, 'has-it', 'other content');
-      expect(await mountBlob(context, named('would-be-new'), digest, named('has-not'))).toBe(false);
-      expect(await mountBlob(context, named('would-be-new'), digestOf(bytesOf('nowhere')), named('has-it'))).toBe(
-        false,
-      );
+      expect(await mountBlob(context, named('would-be-new'), digest, named('has-not'), ACTOR)).toBe(false);
+      expect(
+        await mountBlob(context, named('would-be-new'), digestOf(bytesOf('nowhere')), named('has-it'), ACTOR),
+      ).toBe(false);
       const row = await context.database.read
         .selectFrom('repositories')
         .select('id')
@@ -112,15 +113,15 @@ onEachDatabase('blobs', (newPlace, kind) => {
     test('onto itself is success', async () => {
       const { context } = registry;
       const digest = await pushBlob(context, 'self', 'self content');
-      expect(await mountBlob(context, named('self'), digest, named('self'))).toBe(true);
+      expect(await mountBlob(context, named('self'), digest, named('self'), ACTOR)).toBe(true);
     });
 
     test('keeps the bytes when the source is deleted after', async () => {
       const own = await openTestRegistry(await newPlace());
       try {
         const digest = await pushBlob(own.context, 'from', 'shared');
-        await mountBlob(own.context, named('into'), digest, named('from'));
-        await deleteBlob(own.context, named('from'), digest);
+        await mountBlob(own.context, named('into'), digest, named('from'), ACTOR);
+        await deleteBlob(own.context, named('from'), digest, ACTOR);
         await collectGarbage(own.context, { dryRun: false });
         await nextTurn();
         expect((await readBlob(own.context, named('into'), digest)).size).toBe(6);
@@ -135,11 +136,11 @@ onEachDatabase('blobs', (newPlace, kind) => {
       const { context } = registry;
       const digest = await pushBlob(context, 'one', 'in two');
       await pushBlob(context, 'two', 'in two');
-      await deleteBlob(context, named('one'), digest);
+      await deleteBlob(context, named('one'), digest, ACTOR);
       await nextTurn();
       expect(await codeOf(statBlob(context, named('one'), digest))).toBe('BLOB_UNKNOWN');
       expect(await statBlob(context, named('two'), digest)).toBe(6);
-      expect(await codeOf(deleteBlob(context, named('one'), digest))).toBe('BLOB_UNKNOWN');
+      expect(await codeOf(deleteBlob(context, named('one'), digest, ACTOR))).toBe('BLOB_UNKNOWN');
     });
 
     test('is refused while a manifest of the repository names it, as config or as layer', async () => {
@@ -148,19 +149,21 @@ onEachDatabase('blobs', (newPlace, kind) => {
       const layer = await pushBlob(context, 'in-use', 'layer');
       await pushManifest(context, 'in-use', imageOf({ config, layers: [layer] }), 'latest');
       for (const digest of [config, layer]) {
-        expect(await codeOf(deleteBlob(context, named('in-use'), digest))).toBe('UNSUPPORTED');
+        expect(await codeOf(deleteBlob(context, named('in-use'), digest, ACTOR))).toBe('UNSUPPORTED');
         expect(await statBlob(context, named('in-use'), digest)).toBeGreaterThan(0);
       }
     });
 
     test('in a repository that is not there is NAME_UNKNOWN', async () => {
-      expect(await codeOf(deleteBlob(registry.context, named('no/such'), digestOf(bytesOf('x'))))).toBe('NAME_UNKNOWN');
+      expect(await codeOf(deleteBlob(registry.context, named('no/such'), digestOf(bytesOf('x')), ACTOR))).toBe(
+        'NAME_UNKNOWN',
+      );
     });
 
     test('a deleted blob can be pushed again at once', async () => {
       const { context } = registry;
       const digest = await pushBlob(context, 'again', 'again and again');
-      await deleteBlob(context, named('again'), digest);
+      await deleteBlob(context, named('again'), digest, ACTOR);
       await pushBlob(context, 'again', 'again and again');
       await nextTurn();
       expect(await statBlob(context, named('again'), digest)).toBe(15);
@@ -175,7 +178,7 @@ onEachDatabase('blobs', (newPlace, kind) => {
       const pusher = interposed(anotherProcess('b2'), { beforeCommit: moment.pass });
       const push = codeOf(pushManifest(pusher, 'under', imageOf({ config }), 'latest'));
       await moment.arrived;
-      const deletion = codeOf(deleteBlob(context, named('under'), config));
+      const deletion = codeOf(deleteBlob(context, named('under'), config, ACTOR));
       await Bun.sleep(100);
       moment.open();
       expect(await push).toBe('none');
@@ -187,7 +190,7 @@ onEachDatabase('blobs', (newPlace, kind) => {
       const config = await pushBlob(context, 'going', 'config going');
       const moment = gate();
       const deleter = interposed(anotherProcess('b3'), { beforeCommit: moment.pass });
-      const deletion = codeOf(deleteBlob(deleter, named('going'), config));
+      const deletion = codeOf(deleteBlob(deleter, named('going'), config, ACTOR));
       await moment.arrived;
       const push = codeOf(pushManifest(context, 'going', imageOf({ config }), 'latest'));
       await Bun.sleep(100);

@@ -4,8 +4,8 @@ import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import { type StoredBlob, StoreUnavailableError } from '../storage/blob-store.ts';
-import type { RegistryContext } from './context.ts';
-import { ensureRepository, getRepository } from './repositories.ts';
+import type { Actor, RegistryContext } from './context.ts';
+import { BEFORE_NAMES, ensureRepository, getRepository } from './repositories.ts';
 
 /**
  * The size of a blob that the repository has (end-2, HEAD). A client asks before it pushes, and leaves out what is
@@ -47,12 +47,15 @@ export async function readBlob(context: RegistryContext, name: RepositoryName, d
 
 /**
  * Makes a blob of `from` a blob of `name` too, without its bytes travelling (end-11). False when `from` does not have it.
+ *
+ * @throws OciError DENIED when `name` is a former name of a repository
  */
 export async function mountBlob(
   context: RegistryContext,
   name: RepositoryName,
   digest: Digest,
   from: RepositoryName,
+  actor: Actor,
 ): Promise<boolean> {
   const blob = await context.pull.blob(from, digest);
   if (blob === undefined || (await context.store.stat(digest)) !== blob.size) return false;
@@ -65,7 +68,7 @@ export async function mountBlob(
       .where('digest', '=', digest)
       .executeTakeFirst();
     if (source.numUpdatedRows === 0n) return false;
-    const repository = await ensureRepository(tx, name, now);
+    const repository = await ensureRepository(context, tx, name, actor);
     await linkBlob(context, tx, repository.id, digest, blob.size);
     return true;
   });
@@ -82,6 +85,7 @@ export async function repositoriesWithBlob(
     .innerJoin('repositories as r', 'r.id', 'l.repository_id')
     .select('r.name')
     .where('l.digest', '=', digest)
+    .where('r.name', '>', BEFORE_NAMES)
     .limit(limit)
     .execute();
   return rows.map((row) => row.name);
@@ -92,7 +96,12 @@ export async function repositoriesWithBlob(
  *
  * @throws OciError BLOB_UNKNOWN; UNSUPPORTED while a manifest of the repository names it
  */
-export async function deleteBlob(context: RegistryContext, name: RepositoryName, digest: Digest): Promise<void> {
+export async function deleteBlob(
+  context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+  actor: Actor,
+): Promise<void> {
   const repository = await getRepository(context, name);
   await context.database.transaction(async (tx) => {
     // The row is taken first: on PostgreSQL a manifest that is being put then waits, and finds it gone.
@@ -113,6 +122,7 @@ export async function deleteBlob(context: RegistryContext, name: RepositoryName,
         },
       );
     }
+    await context.record(tx, actor, { action: 'blob.delete', subject: `${name}@${digest}` });
   });
 }
 

@@ -1,5 +1,8 @@
+import type { Transaction } from 'kysely';
 import type { Database } from '../database/database.ts';
+import type { Schema, Visibility } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/names.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { PullReader } from './pull-reader.ts';
 import type { UploadHashes } from './upload-hashes.ts';
@@ -33,6 +36,8 @@ export interface RegistryContext {
   pull: PullReader;
   hashes: UploadHashes;
   policy: RegistryPolicy;
+  /** Of a repository that a push makes. */
+  defaultVisibility: Visibility;
   /** ms since 1970 */
   now: () => number;
   newId: () => string;
@@ -45,6 +50,34 @@ export interface RegistryContext {
   usersOf: (digest: Digest) => Promise<string[]>;
   /** Every digest for which `usersOf` is not empty. */
   digestsInUse: () => Promise<ReadonlySet<Digest>>;
+  /** Writes down who did what, in the transaction that does it: one is not without the other. */
+  record: (tx: Transaction<Schema>, actor: Actor, entry: RegistryRecord) => Promise<void>;
+  /** Told of a new name in the transaction that gives it, so that rights follow. */
+  moved: (tx: Transaction<Schema>, move: RepositoryMove) => Promise<void>;
+}
+
+export interface RegistryRecord {
+  action:
+    | 'repository.create'
+    | 'repository.update'
+    | 'repository.rename'
+    | 'repository.delete'
+    | 'alias.remove'
+    | 'manifest.push'
+    | 'manifest.delete'
+    | 'tag.push'
+    | 'tag.delete'
+    | 'tag.rollback'
+    | 'blob.delete';
+  /** `alice/app`, `alice/app:1.0` or `alice/app@sha256:…` */
+  subject: string;
+  detail?: Record<string, unknown>;
+}
+
+export interface RepositoryMove {
+  repositoryId: number;
+  from: RepositoryName;
+  to: RepositoryName;
 }
 
 /** Who does something, for the histories. */

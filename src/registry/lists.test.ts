@@ -136,7 +136,8 @@ onEachDatabase('lists', (newPlace) => {
       for (const name of names) await pushImage(own.context, name, 'one', 'latest');
     });
     afterAll(() => own?.remove());
-    const list = (page: { last?: string; limit: number }) => listRepositories(own.context, page);
+    const list = (page: { last?: string; limit: number }) =>
+      listRepositories(own.context, { kind: 'all' }, { ...page, filled: true });
 
     test('is in byte order on both databases', async () => {
       const { repositories, more } = await list({ limit: 100 });
@@ -157,7 +158,7 @@ onEachDatabase('lists', (newPlace) => {
     });
 
     test('has no repository without a manifest', async () => {
-      await startUpload(own.context, named('empty'));
+      await startUpload(own.context, named('empty'), ACTOR);
       await pushBlob(own.context, 'blobs-alone', 'x');
       const { digest } = await pushImage(own.context, 'emptied', 'one', 'latest');
       await deleteManifest(own.context, named('emptied'), digest, ACTOR);

@@ -7,7 +7,7 @@ import type { Reference, RepositoryName } from '../oci/names.ts';
 import { greatest, manifestsNaming } from './blobs.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import type { PulledManifest } from './pull-reader.ts';
-import { ensureRepository, getRepository, isImmutable } from './repositories.ts';
+import { ensureRepository, getRepository, isImmutable, renamedRepository } from './repositories.ts';
 import { currentDigest, deleteTagRow, moveTag, type TagPrecondition } from './tags.ts';
 
 export interface PutManifest {
@@ -23,9 +23,10 @@ export interface PutManifest {
 const BATCH = 1_000;
 
 /**
- * What a reference names (end-3). HEAD by digest also protects the manifest for a grace window, as `statBlob` does.
+ * What a reference names (end-3). HEAD by digest also protects the manifest for a grace window, as `statBlob` does. Under a former
+ * name of a repository a digest names what it did, a tag nothing.
  *
- * @throws OciError MANIFEST_UNKNOWN
+ * @throws OciError MANIFEST_UNKNOWN; NAME_UNKNOWN for a tag under a former name
  */
 export async function getManifest(
   context: RegistryContext,
@@ -33,11 +34,11 @@ export async function getManifest(
   reference: Reference,
 ): Promise<PulledManifest> {
   const manifest = await context.pull.manifest(name, reference);
-  if (manifest === undefined) throw unknownManifest(name, reference);
+  if (manifest === undefined) throw await missingManifest(context, name, reference);
   return manifest;
 }
 
-/** As `getManifest`, for a client that asks whether it must push. @throws OciError MANIFEST_UNKNOWN */
+/** As `getManifest`, for a client that asks whether it must push. */
 export async function statManifest(
   context: RegistryContext,
   name: RepositoryName,
@@ -63,7 +64,8 @@ export async function statManifest(
  * Stores a manifest and points its tag at it (end-7), in one transaction. Everything it names must be in the
  * repository, except foreign layers and a missing subject. On return it is durable.
  *
- * @throws OciError MANIFEST_INVALID, MANIFEST_TOO_LARGE, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, PRECONDITION_FAILED, DENIED (immutable tag)
+ * @throws OciError MANIFEST_INVALID, MANIFEST_TOO_LARGE, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, PRECONDITION_FAILED, DENIED (immutable
+ *   tag, former name of a repository)
  */
 export async function putManifest(
   context: RegistryContext,
@@ -80,7 +82,7 @@ export async function putManifest(
   }
   const now = context.now();
   await context.database.transaction(async (tx) => {
-    const repository = await ensureRepository(tx, put.name, now);
+    const repository = await ensureRepository(context, tx, put.name, put.actor);
     await protectTargets(context, tx, repository.id, manifest.targets);
     const protectedUntil = now + context.policy.graceMs;
     await tx
@@ -120,13 +122,18 @@ export async function putManifest(
         .execute();
     }
     if (reference.kind === 'tag') {
-      await moveTag(context, tx, repository, {
-        tag: reference.tag,
+      const { tag } = reference;
+      const previous = await moveTag(context, tx, repository, {
+        tag,
         digest,
         action: 'push',
         actor: put.actor,
         precondition: put.precondition,
       });
+      const detail = { digest, previous: previous ?? null };
+      await context.record(tx, put.actor, { action: 'tag.push', subject: `${put.name}:${tag}`, detail });
+    } else {
+      await context.record(tx, put.actor, { action: 'manifest.push', subject: `${put.name}@${digest}` });
     }
     context.onStep('manifest-written');
   });
@@ -188,6 +195,7 @@ export async function deleteManifest(
       .where('digest', '=', digest)
       .executeTakeFirst();
     if (deleted.numDeletedRows === 0n) throw unknownManifest(name, { kind: 'digest', digest });
+    await context.record(tx, actor, { action: 'manifest.delete', subject: `${name}@${digest}` });
   });
 }
 
@@ -251,6 +259,16 @@ async function protectTargets(
       );
     }
   }
+}
+
+/** A tag under a former name is not looked for: it would go on to name what was pushed there under the other one. */
+async function missingManifest(
+  context: RegistryContext,
+  name: RepositoryName,
+  reference: Reference,
+): Promise<OciError> {
+  const renamed = reference.kind === 'tag' ? await renamedRepository(context, name) : undefined;
+  return renamed ?? unknownManifest(name, reference);
 }
 
 export function unknownManifest(name: RepositoryName, reference: Reference): OciError {

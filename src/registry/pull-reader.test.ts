@@ -70,7 +70,7 @@ onEachDatabase('reading for a pull', (newPlace, kind) => {
     expect(await pulled(context, 'app', 'latest')).toBeUndefined();
     await deleteManifest(other, named('app'), digest, ACTOR);
     expect(await pulled(context, 'app', digest)).toBeUndefined();
-    await deleteBlob(other, named('app'), blob);
+    await deleteBlob(other, named('app'), blob, ACTOR);
     await nextTurn();
     expect(await context.pull.blob(named('app'), blob)).toBeUndefined();
   });

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Database, PreparedRead } from '../database/database.ts';
+import { Freshness } from '../database/freshness.ts';
 import type { Digest } from '../oci/digest.ts';
 import { type Reference, type RepositoryName, referenceText } from '../oci/names.ts';
 
@@ -24,22 +25,29 @@ interface ManifestRow {
   protected_until: number;
 }
 
+interface BlobRow {
+  repository_id: number;
+  size: number;
+  protected_until: number;
+}
+
 const CACHE_BYTES = 32 * 1024 * 1024;
 
 /**
  * The reads of a pull: tag → manifest, digest → manifest, digest → blob of a repository. They are most of what a registry is
- * asked, so they go through prepared statements and a cache.
+ * asked, so they go through prepared statements and a cache. What a digest names can be had under a repository's former names too.
  *
  * On SQLite the whole answer is cached until any process commits (`Database.version`), so that a tag read after a push
  * is the new one, through whichever worker either came. On PostgreSQL there is no such number: the row is read each
  * time and only the content, which its digest fixes, is cached.
  */
 export class PullReader {
-  readonly #database: Database;
   readonly #byTag: PreparedRead<ManifestRow>;
   readonly #byDigest: PreparedRead<ManifestRow>;
   readonly #content: PreparedRead<{ content: Uint8Array }>;
-  readonly #blob: PreparedRead<{ repository_id: number; size: number; protected_until: number }>;
+  readonly #blob: PreparedRead<BlobRow>;
+  readonly #byFormerNameAndDigest: PreparedRead<ManifestRow>;
+  readonly #blobByFormerName: PreparedRead<BlobRow>;
   readonly #answers = new LRUCache<string, PulledManifest>({
     maxSize: CACHE_BYTES,
     sizeCalculation: (manifest, key) => manifest.content.byteLength + key.length * 2 + 200,
@@ -49,15 +57,11 @@ export class PullReader {
     maxSize: CACHE_BYTES,
     sizeCalculation: (content) => content.byteLength + 200,
   });
+  readonly #freshness: Freshness;
   #version: number | undefined;
-  /** Whether `#version` was read in this turn of the event loop. */
-  #checked = false;
-  readonly #uncheck = () => {
-    this.#checked = false;
-  };
 
   constructor(database: Database) {
-    this.#database = database;
+    this.#freshness = new Freshness(database);
     const manifests = database.read
       .selectFrom('repositories as r')
       .innerJoin('manifests as m', 'm.repository_id', 'r.id')
@@ -87,6 +91,20 @@ export class PullReader {
         .where('r.name', '=', '' as RepositoryName)
         .where('l.digest', '=', '' as Digest),
     );
+    const former = database.read.selectFrom('repository_aliases as a').where('a.name', '=', '' as RepositoryName);
+    this.#byFormerNameAndDigest = database.prepare(
+      former
+        .innerJoin('manifests as m', 'm.repository_id', 'a.repository_id')
+        .select(['m.repository_id', 'm.digest', 'm.media_type', 'm.protected_until'])
+        .where('m.digest', '=', '' as Digest),
+    );
+    this.#blobByFormerName = database.prepare(
+      former
+        .innerJoin('repository_blobs as l', 'l.repository_id', 'a.repository_id')
+        .innerJoin('blobs as b', 'b.digest', 'l.digest')
+        .select(['l.repository_id', 'b.size', 'l.protected_until'])
+        .where('l.digest', '=', '' as Digest),
+    );
   }
 
   /** What a reference names now, or undefined. */
@@ -98,7 +116,8 @@ export class PullReader {
       const cached = this.#answers.get(key);
       if (cached !== undefined) return cached;
     }
-    const row = await (reference.kind === 'tag' ? this.#byTag(name, text) : this.#byDigest(name, text));
+    let row = await (reference.kind === 'tag' ? this.#byTag(name, text) : this.#byDigest(name, text));
+    if (reference.kind === 'digest') row ??= await this.#byFormerNameAndDigest(name, text);
     if (row === undefined) return undefined;
     const content = this.#contents.get(row.digest) ?? (await this.#content(row.repository_id, row.digest))?.content;
     if (content === undefined) return undefined;
@@ -122,25 +141,17 @@ export class PullReader {
       const cached = this.#blobs.get(key);
       if (cached !== undefined) return cached;
     }
-    const row = await this.#blob(name, digest);
+    const row = (await this.#blob(name, digest)) ?? (await this.#blobByFormerName(name, digest));
     if (row === undefined) return undefined;
     const blob = { repositoryId: row.repository_id, size: row.size, protectedUntil: row.protected_until };
     if (current) this.#blobs.set(key, blob);
     return blob;
   }
 
-  /**
-   * Empties the caches when anything was committed since. Returns whether answers may be cached at all.
-   *
-   * Reading the version costs three system calls, so it is read once a turn of the event loop. That is exact: the requests
-   * of one turn had all arrived when it began, so none of them can have been sent after a commit that it missed.
-   */
+  /** Empties the caches when anything was committed since. Returns whether answers may be cached at all. */
   #refresh(): boolean {
-    if (this.#checked) return true;
-    const version = this.#database.version();
+    const version = this.#freshness.version();
     if (version === undefined) return false;
-    this.#checked = true;
-    setImmediate(this.#uncheck);
     if (version !== this.#version) {
       this.#version = version;
       this.#answers.clear();

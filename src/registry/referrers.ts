@@ -2,7 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import { MANIFEST_MAX_BYTES } from '../oci/manifest.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { RegistryContext } from './context.ts';
-import { findRepository } from './repositories.ts';
+import { findRepository, renamedRepository } from './repositories.ts';
 
 /** A descriptor of OCI Image 1.1, as the referrers list has it. */
 export interface Referrer {
@@ -18,6 +18,8 @@ const PAGE_MAX_BYTES = MANIFEST_MAX_BYTES - 1_024;
 
 /**
  * One page of the manifests whose subject is `subject`, by digest (end-12). Empty for a subject or repository that is not there.
+ *
+ * @throws OciError NAME_UNKNOWN for a former name of a repository
  */
 export async function listReferrers(
   context: RegistryContext,
@@ -26,7 +28,11 @@ export async function listReferrers(
   page: { artifactType?: string | undefined; last?: string | undefined; limit: number },
 ): Promise<{ referrers: Referrer[]; more: boolean }> {
   const repository = await findRepository(context, name);
-  if (repository === undefined) return { referrers: [], more: false };
+  if (repository === undefined) {
+    const renamed = await renamedRepository(context, name);
+    if (renamed !== undefined) throw renamed;
+    return { referrers: [], more: false };
+  }
   let query = context.database.read
     .selectFrom('manifests')
     .select(['media_type', 'digest', 'size', 'artifact_type', 'annotations'])

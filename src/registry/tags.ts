@@ -152,21 +152,26 @@ export async function rollbackTag(
       actor: rollback.actor,
       precondition: rollback.precondition ?? {},
     });
+    const detail = { digest, previous: current ?? null };
+    await context.record(tx, rollback.actor, { action: 'tag.rollback', subject: `${name}:${tag}`, detail });
     return { digest, previous: current };
   });
 }
 
-/** Points a tag at a manifest that is there, and writes the history. Nothing happens when it already points there. */
+/**
+ * Points a tag at a manifest that is there, and writes the history. Nothing happens when it already points there. Returns what it
+ * named before.
+ */
 export async function moveTag(
   context: RegistryContext,
   tx: Transaction<Schema>,
   repository: Repository,
   move: { tag: Tag; digest: Digest; action: TagAction; actor: Actor; precondition: TagPrecondition },
-): Promise<void> {
+): Promise<Digest | undefined> {
   const { tag, digest } = move;
   const current = await currentDigest(context, tx, repository.id, tag);
   checkPrecondition(tag, current, move.precondition);
-  if (current === digest) return;
+  if (current === digest) return current;
   if (current !== undefined && isImmutable(repository, tag)) throw immutable(repository, tag);
   const now = context.now();
   await tx
@@ -187,9 +192,10 @@ export async function moveTag(
       at: now,
     })
     .execute();
+  return current;
 }
 
-/** Removes a tag that is known to be there, and writes the history. */
+/** Removes a tag that is known to be there, and writes the history and the record. */
 export async function deleteTagRow(
   context: RegistryContext,
   tx: Transaction<Schema>,
@@ -210,6 +216,8 @@ export async function deleteTagRow(
       at: context.now(),
     })
     .execute();
+  const subject = `${repository.name}:${deletion.tag}`;
+  await context.record(tx, deletion.actor, { action: 'tag.delete', subject, detail: { previous: deletion.previous } });
 }
 
 /** What a tag names now. On PostgreSQL it takes a lock on the tag, also on one that is not there, until the transaction ends. */

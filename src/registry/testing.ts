@@ -53,6 +53,7 @@ export async function openTestRegistry(
       pull: new PullReader(database),
       hashes: new UploadHashes(),
       policy: { ...POLICY, ...policy },
+      defaultVisibility: 'private',
       now: () => Date.now() + ahead,
       newId: () => Bun.randomUUIDv7(),
       process,
@@ -60,6 +61,8 @@ export async function openTestRegistry(
       onReceived: () => {},
       usersOf: async () => [],
       digestsInUse: async () => new Set(),
+      record: async () => {},
+      moved: async () => {},
     };
   };
   // The schema comes before the reader's statements.
@@ -106,7 +109,7 @@ export function bodyOf(
 export async function pushBlob(context: RegistryContext, name: string, content: string | Uint8Array): Promise<Digest> {
   const bytes = typeof content === 'string' ? bytesOf(content) : content;
   const digest = digestOf(bytes);
-  const { id } = await startUpload(context, named(name));
+  const { id } = await startUpload(context, named(name), ACTOR);
   await completeUpload(context, named(name), id, digest, { body: bodyOf([bytes]) });
   return digest;
 }

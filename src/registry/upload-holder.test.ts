@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { onEachDatabase } from '../database/test-databases.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { RegistryContext } from './context.ts';
-import { bodyOf, bytesOf, codeOf, named, openTestRegistry, type TestRegistry } from './testing.ts';
+import { ACTOR, bodyOf, bytesOf, codeOf, named, openTestRegistry, type TestRegistry } from './testing.ts';
 import { releaseHoldsOf } from './upload-holder.ts';
 import { appendUpload, completeUpload, startUpload, uploadStatus } from './uploads.ts';
 
@@ -30,7 +30,7 @@ onEachDatabase('one writer of an upload at a time', (newPlace) => {
 
   for (const where of ['the same process', 'another process']) {
     test(`a request in ${where} takes an upload over from one that hangs, and keeps what that one had taken`, async () => {
-      const { id } = await startUpload(registry.context, app);
+      const { id } = await startUpload(registry.context, app, ACTOR);
       // Wrapped, so that waiting for `hang` does not wait for the request itself.
       const [hanging] = [{ request: hang(id, 'half of ') }];
       const context = where === 'another process' ? other : registry.context;
@@ -44,7 +44,7 @@ onEachDatabase('one writer of an upload at a time', (newPlace) => {
   }
 
   test('an upload is let go when its request ends, also when that fails', async () => {
-    const { id } = await startUpload(registry.context, app);
+    const { id } = await startUpload(registry.context, app, ACTOR);
     await appendUpload(registry.context, app, id, { body: bodyOf([bytesOf('x')]) });
     expect(await rowOf(id)).toMatchObject({ holder: null, holder_until: 0 });
     await appendUpload(registry.context, app, id, { body: bodyOf([], new Error('cut')) }).catch(() => {});
@@ -54,7 +54,7 @@ onEachDatabase('one writer of an upload at a time', (newPlace) => {
   });
 
   test('the holder of a process that died is passed over once its time is up', async () => {
-    const { id } = await startUpload(registry.context, app);
+    const { id } = await startUpload(registry.context, app, ACTOR);
     const until = registry.context.now() + 600;
     await registry.context.database.transaction((tx) =>
       tx.updateTable('uploads').set({ holder: 'dead:1', holder_until: until }).where('id', '=', id).execute(),
@@ -66,7 +66,7 @@ onEachDatabase('one writer of an upload at a time', (newPlace) => {
   test('what a process held that is known to have ended is free at once; what others hold is not', async () => {
     const ids: string[] = [];
     for (const holder of ['dead:1', 'dead:2', 'alive:1', 'deadly:1']) {
-      const { id } = await startUpload(registry.context, app);
+      const { id } = await startUpload(registry.context, app, ACTOR);
       ids.push(id);
       await registry.context.database.transaction((tx) =>
         tx
@@ -84,7 +84,7 @@ onEachDatabase('one writer of an upload at a time', (newPlace) => {
   });
 
   test('many requests that append to one upload at once lose and mix no chunk', async () => {
-    const { id } = await startUpload(registry.context, app);
+    const { id } = await startUpload(registry.context, app, ACTOR);
     const contexts = [registry.context, other, registry.context, other];
     const outcomes = await Promise.all(
       contexts.map((context, i) =>

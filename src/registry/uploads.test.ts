@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { onEachDatabase } from '../database/test-databases.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { RegistryContext } from './context.ts';
-import { bodyOf, bytesOf, codeOf, named, openTestRegistry, pushBlob, type TestRegistry } from './testing.ts';
+import { ACTOR, bodyOf, bytesOf, codeOf, named, openTestRegistry, pushBlob, type TestRegistry } from './testing.ts';
 import { appendUpload, cancelUpload, completeUpload, startUpload, type UploadChunk, uploadStatus } from './uploads.ts';
 
 onEachDatabase('uploads', (newPlace) => {
@@ -14,7 +14,7 @@ onEachDatabase('uploads', (newPlace) => {
   });
   afterAll(() => registry?.remove());
   const app = named('app');
-  const start = async () => (await startUpload(registry.context, app)).id;
+  const start = async () => (await startUpload(registry.context, app, ACTOR)).id;
   const chunk = (...pieces: string[]): UploadChunk => ({ body: bodyOf(pieces.map(bytesOf)) });
   const nothing: UploadChunk = { body: null };
   const append = (id: string, ...pieces: string[]) => appendUpload(registry.context, app, id, chunk(...pieces));

@@ -5,7 +5,7 @@ import type { ByteRange } from '../oci/ranges.ts';
 import { isUploadId } from '../storage/blob-store.ts';
 import { claimBlob } from './blob-claims.ts';
 import { linkBlob } from './blobs.ts';
-import type { RegistryContext } from './context.ts';
+import type { Actor, RegistryContext } from './context.ts';
 import { ensureRepository } from './repositories.ts';
 import type { RunningHash } from './upload-hashes.ts';
 import { holdUpload, unknownUpload } from './upload-holder.ts';
@@ -27,12 +27,12 @@ export interface UploadChunk {
   signal?: AbortSignal | undefined;
 }
 
-/** OCI Distribution 1.1 "Pushing blobs", end-4a. */
-export async function startUpload(context: RegistryContext, name: RepositoryName): Promise<Upload> {
+/** OCI Distribution 1.1 "Pushing blobs", end-4a. @throws OciError DENIED for a former name of a repository */
+export async function startUpload(context: RegistryContext, name: RepositoryName, actor: Actor): Promise<Upload> {
   const id = context.newId();
   const now = context.now();
   await context.database.relaxedTransaction(async (tx) => {
-    const repository = await ensureRepository(tx, name, now);
+    const repository = await ensureRepository(context, tx, name, actor);
     await tx
       .insertInto('uploads')
       .values({
@@ -124,7 +124,9 @@ export async function completeUpload(
     await context.store.commitUpload(id, digest);
     context.onStep('blob-committed');
     await context.database.transaction(async (tx) => {
-      await tx.deleteFrom('uploads').where('id', '=', id).execute();
+      const { numDeletedRows } = await tx.deleteFrom('uploads').where('id', '=', id).executeTakeFirstOrThrow();
+      // It went with its repository, which was deleted meanwhile.
+      if (numDeletedRows === 0n) throw unknownUpload(id);
       await linkBlob(context, tx, hold.repositoryId, digest, size);
     });
     hold.ended = true;

@@ -34,7 +34,7 @@ onEachDatabase('why', (newPlace) => {
     image = await pushImage(context, 'app', 'image');
     index = await pushManifest(context, 'app', indexOf([image.digest]), 'v1');
     referrer = await pushManifest(context, 'app', imageOf({ config: image.config, subject: index }));
-    await mountBlob(context, named('copy'), image.layer, named('app'));
+    await mountBlob(context, named('copy'), image.layer, named('app'), ACTOR);
     await pushManifest(context, 'copy', imageOf({ config: image.layer }), 'latest');
     moved = await pushImage(context, 'moved', 'one', 'latest');
     dead = await pushImage(context, 'dead', 'dead', 'latest');

@@ -48,6 +48,8 @@ export class Supervisor {
     lastSeconds: 0,
     lastEnd: 0,
   };
+  /** The secret of the set-up link, while there is no account. */
+  setup: string | undefined;
   #starts = 0;
   #stopping = false;
   #gc: { timer?: Timer; child?: Subprocess } = {};
@@ -129,8 +131,10 @@ export class Supervisor {
     this.#workers.set(number, worker);
     worker.process.listen({
       onMessage: (message) => {
-        if (message.kind === 'ready') ready.resolve();
-        else if (message.kind === 'failed') ready.reject(new StartError(message.reason));
+        if (message.kind === 'ready') {
+          this.setup = message.setup ?? this.setup;
+          ready.resolve();
+        } else if (message.kind === 'failed') ready.reject(new StartError(message.reason));
         else if (message.kind === 'metrics-wanted') void this.#collectMetrics(worker, message.request);
         else this.#gatherMetrics(message.request, message.metrics);
       },

@@ -1,9 +1,10 @@
 import { AggregatorRegistry } from 'prom-client';
+import { instanceKeys } from '../accounts/instance-keys.ts';
 import { Instruments } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import { forgetHashes, releaseHoldsOf } from '../registry/upload-holder.ts';
-import { createServer, openRegistry, prepareData, readDatabase } from '../server.ts';
+import { createServer, openRegistry, openSetupOf, prepareData, readDatabase } from '../server.ts';
 import { failpoint } from './failpoint.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
 import type { WorkerOrder } from './order.ts';
@@ -50,6 +51,7 @@ async function serve(order: WorkerOrder): Promise<void> {
   const answer = createServer({
     settings,
     registry,
+    keys: await instanceKeys(registry.database),
     instruments: measured,
     log,
     newRequestId: () => `${order.name}-${(requests++).toString(36)}`,
@@ -114,7 +116,8 @@ async function serve(order: WorkerOrder): Promise<void> {
   });
   // A terminal sends these to the whole group; the supervisor passes on what is meant for workers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-  tell({ kind: 'ready', url: server.url.href });
+  const setup = order.first ? await openSetupOf(registry) : undefined;
+  tell({ kind: 'ready', url: server.url.href, ...(setup === undefined ? {} : { setup }) });
 }
 
 async function countUploads({ database }: RegistryContext): Promise<number> {

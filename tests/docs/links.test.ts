@@ -3,7 +3,9 @@ import { beforeAll, expect, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Glob } from 'bun';
+import { Command } from 'commander';
 import pkg from '../../package.json' with { type: 'json' };
+import { API_ROUTES } from '../../src/http/api/routes.ts';
 import { berth } from '../support/berth.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -11,18 +13,27 @@ const pages = ['*.md', 'docs/**/*.md', 'bench/*.md', 'src/**/*.md']
   .flatMap((pattern) => [...new Glob(pattern).scanSync(root)])
   .sort();
 
-const COMMANDS = ['serve', 'gc', 'why', 'verify', 'tag', 'tag list', 'tag history', 'tag rollback', 'tag immutable'];
-/** Flags by command; '' for those of all commands together. */
+/** Flags by command, `tag list` as well as `tag`; '' for those of all commands together. */
 const flags = new Map<string, Set<string>>();
 
 beforeAll(async () => {
-  const helps = await Promise.all(COMMANDS.map((command) => berth([...command.split(' '), '--help'])));
-  const all = new Set(['--version']);
-  for (const [index, { stdout }] of helps.entries()) {
-    const found = new Set(stdout.match(/^ +(?:-\w, )?--[a-z-]+/gm)?.map((line) => line.replace(/.*--/, '--')));
-    flags.set(COMMANDS[index] ?? '', found);
-    for (const flag of found) all.add(flag);
+  const { stdout } = await berth(['--help']);
+  const program = new Command('berth');
+  for (const [, name] of stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)) {
+    if (name === 'help') continue;
+    const module: { register: (program: Command, finish: () => void) => void } = await import(
+      `../../src/cli/${name}.ts`
+    );
+    module.register(program, () => {});
   }
+  const all = new Set(['--version', '--help']);
+  const add = (path: string, command: Command) => {
+    const own = new Set(['--help', ...command.options.flatMap(({ long }) => long ?? [])]);
+    flags.set(path, own);
+    for (const flag of own) all.add(flag);
+    for (const child of command.commands) add(`${path} ${child.name()}`, child);
+  };
+  for (const command of program.commands) add(command.name(), command);
   flags.set('', all);
 }, 60_000);
 
@@ -60,10 +71,12 @@ function anchor(heading: string): string {
 
 /** `… berth tag list ubuntu --server URL` as its command and its flags; undefined for a line that has no command of ours. */
 function invocation(line: string): { command: string; flags: string[] } | undefined {
-  const match = /(?:^|\s)(?:\S*\/)?berth ([a-z]+)(?: ([a-z]+))?\b(.*)$/.exec(line.replace(/\s#.*$/, ''));
+  const match = /(?:^|\s)(?:\S*\/)?berth ([a-z]+)(?: ([a-z-]+))?(.*)$/.exec(line.replace(/\s#.*$/, ''));
   if (match === null) return undefined;
   const [, first = '', second, rest = ''] = match;
-  const command = first === 'tag' && second !== undefined ? `${first} ${second}` : first;
+  // A command that has subcommands is named with one of them.
+  const group = [...flags.keys()].some((known) => known.startsWith(`${first} `));
+  const command = group && second !== undefined ? `${first} ${second}` : first;
   return { command, flags: rest.match(/(?<=\s)--[a-z][a-z-]*/g) ?? [] };
 }
 
@@ -125,3 +138,20 @@ for (const path of pages) {
     expect(wrong).toEqual([]);
   });
 }
+
+/** `/api/v1/users/:username` as what a page may write for it. */
+const apiPaths = API_ROUTES.map(
+  ({ path }) => new RegExp(`^${path.replace(/:\w+(\{\.\+\})?/g, (_, many) => (many === undefined ? '[^/]+' : '.+'))}$`),
+);
+
+test('every path of the API that the pages name is there', () => {
+  const wrong = pages.map(read).flatMap(({ path, code, spans }) =>
+    [...code, ...spans].flatMap((text) =>
+      [...text.matchAll(/\/api\/v1\/[^\s'"`?#|)]*/g)]
+        .map(([found]) => found)
+        .filter((found) => !/\$|…|\/$/.test(found) && !apiPaths.some((known) => known.test(found)))
+        .map((found) => `${path}: ${found}`),
+    ),
+  );
+  expect(wrong).toEqual([]);
+});

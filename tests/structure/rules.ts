@@ -11,15 +11,31 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   oci: [],
   storage: ['oci/'],
   database: ['oci/'],
-  registry: ['oci/', 'database/database.ts', 'database/schema.ts', 'storage/blob-store.ts'],
-  accounts: ['oci/'],
-  http: ['oci/', 'accounts/', 'registry/', 'database/database.ts', 'storage/blob-store.ts'],
-  client: ['oci/'],
+  registry: [
+    'oci/',
+    'database/database.ts',
+    'database/schema.ts',
+    'database/accounts-schema.ts',
+    'database/freshness.ts',
+    'storage/blob-store.ts',
+  ],
+  accounts: [
+    'oci/',
+    'database/database.ts',
+    'database/schema.ts',
+    'database/accounts-schema.ts',
+    'database/freshness.ts',
+  ],
+  http: ['../package.json', 'oci/', 'api/', 'accounts/', 'registry/', 'database/database.ts', 'storage/blob-store.ts'],
+  // The management API's words: what its bodies and answers are, for the server and its clients.
+  api: ['oci/'],
+  client: ['oci/', 'api/'],
   config: ['accounts/'],
   'log.ts': [],
   'server.ts': ['oci/', 'accounts/', 'config/', 'database/', 'http/', 'registry/', 'storage/', 'log.ts'],
   workers: [
     'oci/',
+    'accounts/',
     'config/',
     'database/database.ts',
     'http/',
@@ -30,6 +46,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   cli: [
     'oci/',
+    'api/',
     'accounts/',
     'client/',
     'config/',
@@ -53,8 +70,10 @@ const DRIVERS = ['storage/filesystem/', 'database/sqlite.ts', 'database/postgres
 /** Packages that belong to some rooms alone. `files` may use them besides. */
 const PACKAGES: { name: RegExp; rooms: readonly string[]; files?: readonly string[] }[] = [
   { name: /^hono(\/|$)/, rooms: ['http'] },
-  { name: /^kysely$/, rooms: ['database', 'registry'] },
+  { name: /^kysely$/, rooms: ['database', 'registry', 'accounts'] },
   { name: /^pg$/, rooms: ['database'] },
+  { name: /^better-auth(\/|$)/, rooms: ['http'], files: ['accounts/auth-adapter.ts'] },
+  { name: /^jose$/, rooms: ['accounts'] },
   // The data directory is locked by an SQLite lock, which the kernel drops with the process.
   { name: /^bun:sqlite$/, rooms: ['database'], files: ['workers/data-lock.ts'] },
   { name: /^node:fs(\/|$)/, rooms: ['storage', 'config', 'workers', 'cli', 'server.ts'] },

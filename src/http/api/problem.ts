@@ -1,5 +1,6 @@
-import { ERRORS, OciError } from '../../oci/errors.ts';
+import { ERRORS, type OciError } from '../../oci/errors.ts';
 import type { Environment, Protocol } from '../dispatch.ts';
+import type { Credential } from '../identify.ts';
 import type { BerthRequest } from '../request.ts';
 import type { Route } from '../route.ts';
 
@@ -17,7 +18,8 @@ export interface Problem {
 export function problemProtocol<Handler>(
   environment: Environment,
   routes: readonly Route<Handler>[],
-  run: (handler: Handler, request: BerthRequest) => Promise<Response>,
+  takes: Credential | undefined,
+  run: Protocol<Handler>['run'],
 ): Protocol<Handler> {
   const renderError = (error: OciError, request: BerthRequest): Response => {
     environment.instruments.failure(error.code);
@@ -32,14 +34,19 @@ export function problemProtocol<Handler>(
     };
     return Response.json(problem, {
       status,
-      headers: { 'Content-Type': 'application/problem+json' },
+      headers: { 'Content-Type': 'application/problem+json', ...challengeHeader(status), ...retryAfter(error) },
     });
   };
-  return {
-    routes,
-    run,
-    renderError,
-    challenge: (request, access, repository) =>
-      renderError(new OciError('UNAUTHORIZED', `log in to ${access} ${repository ?? 'this registry'}`), request),
-  };
+  return { routes, takes, run, renderError, challenge: renderError };
+}
+
+/** RFC 9110 §10.2.3, in seconds. */
+export function retryAfter(error: OciError): Record<string, string> {
+  const { retryAfter: seconds } = error.detail;
+  return typeof seconds === 'number' ? { 'Retry-After': String(seconds) } : {};
+}
+
+/** RFC 9110 §15.5.2. Not Basic: a browser would ask in a window of its own. */
+function challengeHeader(status: number): Record<string, string> {
+  return status === 401 ? { 'WWW-Authenticate': 'Bearer realm="berth"' } : {};
 }

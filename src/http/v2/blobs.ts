@@ -36,7 +36,8 @@ export async function headBlob(registry: RegistryContext, request: BerthRequest)
 }
 
 export async function removeBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
-  await deleteBlob(registry, parseRepositoryName(request.param('name')), parseDigest(request.param('digest')));
+  const name = parseRepositoryName(request.param('name'));
+  await deleteBlob(registry, name, parseDigest(request.param('digest')), request.actor);
   return { kind: 'deleted' };
 }
 
@@ -47,12 +48,12 @@ export async function beginUpload(registry: RegistryContext, request: BerthReque
   if (mount !== undefined) {
     const digest = parseDigest(mount, 'mount');
     for (const from of await mountSources(registry, request)) {
-      if (await mountBlob(registry, name, digest, from)) return { kind: 'blob-put', name, digest };
+      if (await mountBlob(registry, name, digest, from, request.actor)) return { kind: 'blob-put', name, digest };
     }
   }
   const whole = request.query('digest');
   const digest = whole === undefined ? undefined : parseDigest(whole);
-  const upload = await startUpload(registry, name);
+  const upload = await startUpload(registry, name, request.actor);
   if (digest === undefined || mount !== undefined) return { kind: 'upload-accepted', name, upload };
   try {
     await completeUpload(registry, name, upload.id, digest, chunkOf(request));
@@ -99,10 +100,12 @@ async function mountSources(registry: RegistryContext, request: BerthRequest): P
       parseDigest(request.query('mount') ?? ''),
       MOUNT_CANDIDATES,
     );
-    return candidates.filter((name) => request.may('read', name));
+    const readable: RepositoryName[] = [];
+    for (const name of candidates) if (await request.may('read', name)) readable.push(name);
+    return readable;
   }
   // A mount that can't be done opens a session, whatever the reason (OCI Distribution 1.1 "Mounting a blob").
-  return isRepositoryName(from) && request.may('read', from) ? [from] : [];
+  return isRepositoryName(from) && (await request.may('read', from)) ? [from] : [];
 }
 
 /** RFC 9110 §13.1.5: with another entity in `If-Range`, the whole. */

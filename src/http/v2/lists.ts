@@ -25,7 +25,8 @@ export async function showTags(registry: RegistryContext, request: BerthRequest)
 
 export async function showCatalog(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
   const limit = pageSize(request, MOST_REPOSITORIES) ?? DEFAULT_REPOSITORIES;
-  const { repositories, more } = await listRepositories(registry, { last: request.query('last'), limit });
+  const page = { last: request.query('last'), limit, filled: true };
+  const { repositories, more } = await listRepositories(registry, await request.readable(), page);
   return {
     kind: 'catalog',
     repositories,

@@ -1,8 +1,8 @@
-import type { Access } from '../../accounts/authorize.ts';
-import { ERRORS, OciError, sentCode } from '../../oci/errors.ts';
-import type { RepositoryName } from '../../oci/names.ts';
+import type { RepositoryAccess } from '../../accounts/roles.ts';
+import { ERRORS, type OciError, sentCode } from '../../oci/errors.ts';
 import type { RegistryContext } from '../../registry/context.ts';
-import type { Environment, Protocol } from '../dispatch.ts';
+import { retryAfter } from '../api/problem.ts';
+import type { Environment, Protocol, Wanted } from '../dispatch.ts';
 import type { BerthRequest } from '../request.ts';
 import type { Outcome } from './outcome.ts';
 import { renderOutcome } from './render.ts';
@@ -12,28 +12,29 @@ import { V2_ROUTES, type V2Handler } from './routes.ts';
 export function v2Protocol(registry: RegistryContext, environment: Environment): Protocol<V2Handler> {
   const renderError = (error: OciError, request: BerthRequest): Response => {
     environment.instruments.failure(error.code);
-    return errorBody(error, request);
+    return renderDistributionError(error, request);
   };
   return {
     routes: V2_ROUTES,
+    takes: 'bearer',
     async run(handler, request) {
       const outcome = await handler(registry, request);
       countBytes(environment, outcome);
       return renderOutcome(outcome);
     },
     renderError,
-    challenge(request, access, repository) {
-      const error = new OciError('UNAUTHORIZED', `log in to ${access} ${repository ?? 'this registry'}`, { access });
+    challenge(error, request, wanted) {
       const response = renderError(error, request);
       const base = environment.address.base(request.raw, environment.connection.address(request.raw));
-      response.headers.set('WWW-Authenticate', challengeOf(base, access, repository));
+      const { service } = environment.identifier.bearers;
+      response.headers.set('WWW-Authenticate', challengeOf(base, service, wanted, bearerError(request, wanted)));
       return response;
     },
   };
 }
 
 /** OCI Distribution 1.1 "Error Codes". The request id is in `detail`, so that a client's output leads to the log. */
-function errorBody(error: OciError, request: BerthRequest): Response {
+export function renderDistributionError(error: OciError, request: BerthRequest): Response {
   const body = {
     errors: [
       { code: sentCode(error.code), message: error.message, detail: { ...error.detail, requestId: request.id } },
@@ -45,6 +46,7 @@ function errorBody(error: OciError, request: BerthRequest): Response {
       'Docker-Distribution-API-Version': 'registry/2.0',
       'Content-Type': 'application/json',
       ...(error.code === 'UNAVAILABLE' ? { 'Retry-After': '1' } : {}),
+      ...retryAfter(error),
       ...rangeHeaders(error),
     },
   });
@@ -57,12 +59,30 @@ function rangeHeaders(error: OciError): Record<string, string> {
   return error.code === 'CHUNK_OUT_OF_ORDER' ? { Range: `0-${Math.max(0, Number(expected) - 1)}` } : {};
 }
 
+const SCOPE_ACTIONS: Record<RepositoryAccess, string> = {
+  read: 'pull',
+  write: 'pull,push',
+  delete: 'delete',
+  admin: '*',
+};
+
+/** RFC 6750 §3.1. The token of a client without an account is good, and not for this: clients show the word to people. */
+function bearerError(request: BerthRequest, wanted: Wanted | undefined): string | undefined {
+  if (!request.header('authorization')?.toLowerCase().startsWith('bearer ')) return undefined;
+  const anonymous = request.caller.bearer?.subject.kind === 'anonymous';
+  return wanted?.insufficient || anonymous ? 'insufficient_scope' : 'invalid_token';
+}
+
 /** Distribution "Token Authentication Specification", how to authenticate. */
-function challengeOf(base: string, access: Access, repository: RepositoryName | undefined): string {
-  const actions = { none: '', read: 'pull', write: 'pull,push', delete: 'delete', admin: '*' }[access];
-  const service = new URL(base).host;
-  const scope = repository === undefined ? '' : `,scope="repository:${repository}:${actions}"`;
-  return `Bearer realm="${base}/auth/token",service="${service}"${scope}`;
+function challengeOf(base: string, service: string, wanted: Wanted | undefined, error: string | undefined): string {
+  const scope = wanted === undefined ? '' : scopeOf(wanted);
+  return `Bearer realm="${base}/auth/token",service="${service}"${scope}${error === undefined ? '' : `,error="${error}"`}`;
+}
+
+function scopeOf({ access, target }: Wanted): string {
+  if (target.kind === 'catalog') return ',scope="registry:catalog:*"';
+  if (target.kind !== 'repository' || !Object.hasOwn(SCOPE_ACTIONS, access)) return '';
+  return `,scope="repository:${target.name}:${SCOPE_ACTIONS[access as RepositoryAccess]}"`;
 }
 
 function countBytes(environment: Environment, outcome: Outcome): void {

@@ -19,7 +19,7 @@ export const V2_ROUTES: readonly Route<V2Handler>[] = [
   { method: 'HEAD', path: '/v2', access: 'read', handler: version },
   { method: 'GET', path: '/v2/', access: 'read', handler: version },
   { method: 'HEAD', path: '/v2/', access: 'read', handler: version },
-  { method: 'GET', path: '/v2/_catalog', access: 'read', handler: lists.showCatalog },
+  { method: 'GET', path: '/v2/_catalog', access: 'read', target: 'catalog', handler: lists.showCatalog },
 
   { method: 'GET', path: '/v2/:name{.+}/manifests/:reference', access: 'read', handler: manifests.pullManifest },
   { method: 'HEAD', path: '/v2/:name{.+}/manifests/:reference', access: 'read', handler: manifests.headManifest },

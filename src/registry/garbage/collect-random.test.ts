@@ -101,11 +101,11 @@ async function fillRandomly({ context, advance }: TestRegistry, random: Random):
     async () => blob(name()),
     async () => {
       const { name: from, digest } = random.pick(blobs);
-      await mountBlob(context, named(name()), digest, named(from));
+      await mountBlob(context, named(name()), digest, named(from), ACTOR);
     },
     async () => {
       const { name: place, digest } = random.pick(blobs);
-      await deleteBlob(context, named(place), digest);
+      await deleteBlob(context, named(place), digest, ACTOR);
     },
     async () => {
       const { name: place, digest } = random.pick(manifests);
@@ -113,7 +113,7 @@ async function fillRandomly({ context, advance }: TestRegistry, random: Random):
     },
     () => deleteTag(context, named(name()), tagged(tag()), {}, ACTOR),
     () => rollbackTag(context, named(name()), tagged(tag()), { actor: ACTOR }),
-    () => startUpload(context, named(name())),
+    () => startUpload(context, named(name()), ACTOR),
     async () => advance(random.int(0, 12) * HOUR),
   ];
   for (let i = 0; i < STEPS; i++) {

@@ -204,7 +204,7 @@ onEachDatabase('garbage collection', (newPlace) => {
       const own = await open();
       const { context, advance } = own;
       const { layer } = await pushImage(context, 'names', 'shared', 'latest');
-      await mountBlob(context, named('mounted'), layer, named('names'));
+      await mountBlob(context, named('mounted'), layer, named('names'), ACTOR);
       await pushBlob(context, 'pushed', 'layer of shared');
       advance(LONG);
       const { result } = await collect(context);
@@ -220,9 +220,9 @@ onEachDatabase('garbage collection', (newPlace) => {
     test('is removed at once when it was deleted everywhere and its grace window is over', async () => {
       const { context, advance } = await open();
       const digest = await pushBlob(context, 'one', 'deleted');
-      await mountBlob(context, named('two'), digest, named('one'));
-      await deleteBlob(context, named('one'), digest);
-      await deleteBlob(context, named('two'), digest);
+      await mountBlob(context, named('two'), digest, named('one'), ACTOR);
+      await deleteBlob(context, named('one'), digest, ACTOR);
+      await deleteBlob(context, named('two'), digest, ACTOR);
       await collect(context);
       expect((await inventory(context)).files).toContain(digest);
       advance(2 * HOUR);
@@ -248,7 +248,7 @@ onEachDatabase('garbage collection', (newPlace) => {
       const { context, advance, store } = await open();
       const append = (id: string) => appendUpload(context, named('app'), id, { body: bodyOf([bytesOf('part')]) });
       const ids = [];
-      for (let i = 0; i < 3; i++) ids.push((await startUpload(context, named('app'))).id);
+      for (let i = 0; i < 3; i++) ids.push((await startUpload(context, named('app'), ACTOR)).id);
       const [empty = '', old = '', continued = ''] = ids;
       await append(old);
       await append(continued);
@@ -265,7 +265,7 @@ onEachDatabase('garbage collection', (newPlace) => {
 
     test('that is being written is left, however long it takes', async () => {
       const { context, advance, store } = await open();
-      const { id } = await startUpload(context, named('app'));
+      const { id } = await startUpload(context, named('app'), ACTOR);
       const body = bodyOf([bytesOf('slow')], 'hang');
       const abort = new AbortController();
       const request = appendUpload(context, named('app'), id, { body, signal: abort.signal }).catch(() => {});

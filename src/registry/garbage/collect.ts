@@ -1,5 +1,6 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryContext } from '../context.ts';
+import { finishDeletions } from '../repository-deletion.ts';
 import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
 import { GarbageBusyError, takeLease } from './lease.ts';
 import { collectManifests, deadManifests } from './manifests.ts';
@@ -66,7 +67,10 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
     seconds: 0,
   };
   try {
-    if (!run.dryRun) add(result, await removeCondemned(run));
+    if (!run.dryRun) {
+      add(result, await removeCondemned(run));
+      await finishDeletions(context, run.breathe);
+    }
     result.uploads = await expireUploads(run);
     const repositories = await context.database.read
       .selectFrom('repositories')

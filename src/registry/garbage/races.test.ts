@@ -159,7 +159,7 @@ onEachDatabase('garbage collection beside clients', (newPlace, kind) => {
     const cases: Record<string, (client: RegistryContext, digest: Digest) => Promise<unknown>> = {
       'is asked for': (client, digest) => statBlob(client, named('app'), digest),
       'is pushed again': (client) => pushBlob(client, 'app', 'alone'),
-      'is mounted elsewhere': (client, digest) => mountBlob(client, named('other'), digest, named('app')),
+      'is mounted elsewhere': (client, digest) => mountBlob(client, named('other'), digest, named('app'), ACTOR),
       'is named by a manifest': (client, digest) => pushManifest(client, 'app', imageOf({ config: digest }), 'latest'),
     };
     test.each(Object.keys(cases))('%s, stays', async (name) => {
@@ -202,7 +202,7 @@ onEachDatabase('garbage collection beside clients', (newPlace, kind) => {
     const collection = collect(removing(context, moment.pass));
     await moment.arrived;
     expect(await codeOf(statBlob(client, named('app'), digest))).toBe('BLOB_UNKNOWN');
-    expect(await mountBlob(client, named('other'), digest, named('app'))).toBe(false);
+    expect(await mountBlob(client, named('other'), digest, named('app'), ACTOR)).toBe(false);
     let pushed = false;
     const push = pushBlob(client, 'other', 'alone').then(() => {
       pushed = true;
@@ -220,7 +220,7 @@ onEachDatabase('garbage collection beside clients', (newPlace, kind) => {
 
   test('an upload that was found expired and then goes on, stays', async () => {
     const { context, client, advance, store } = await open();
-    const { id } = await startUpload(context, named('app'));
+    const { id } = await startUpload(context, named('app'), ACTOR);
     advance(LONG);
     const chunk = { body: bodyOf([bytesOf('late')]) };
     const { result } = await collectWith(context, 'upload', () => appendUpload(client, named('app'), id, chunk));
@@ -306,7 +306,7 @@ onEachDatabase('garbage collection beside clients', (newPlace, kind) => {
       const stop = gate();
       let linking = false;
       const mounter = interposed(client, { beforeCommit: stop.pass });
-      const mount = mountBlob(mounter, named('other'), digest, named('app')).then((mounted) => {
+      const mount = mountBlob(mounter, named('other'), digest, named('app'), ACTOR).then((mounted) => {
         linking = mounted;
       });
       await stop.arrived;

@@ -4,6 +4,7 @@ import { type Digest, digestOf } from '../../oci/digest.ts';
 import { deleteBlob, statBlob } from '../blobs.ts';
 import type { RegistryContext, RegistryStep } from '../context.ts';
 import {
+  ACTOR,
   bytesOf,
   codeOf,
   collect,
@@ -230,7 +231,7 @@ onEachDatabase('garbage collection after a crash', (newPlace) => {
     const { context, advance, anotherProcess } = await open();
     await pushBlob(context, 'app', content);
     advance(DAY);
-    await deleteBlob(context, named('app'), digest);
+    await deleteBlob(context, named('app'), digest, ACTOR);
     await Promise.all([collect(context), pushBlob(anotherProcess('client'), 'app', content)]);
     expect(await hasIt(context, 'app')).toBe(true);
     expect((await verify(context)).faults).toEqual([]);

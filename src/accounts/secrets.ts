@@ -1,0 +1,34 @@
+import { createHash, randomBytes, randomInt } from 'node:crypto';
+import type { AccessTokenKind } from '../database/accounts-schema.ts';
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+/** 32 characters of 62: 190 bits. */
+const LENGTH = 32;
+
+const PREFIX: Record<AccessTokenKind | 'invitation' | 'setup', string> = {
+  personal: 'berth_pat_',
+  robot: 'berth_robot_',
+  login: 'berth_login_',
+  invitation: 'berth_invite_',
+  setup: 'berth_setup_',
+};
+
+/** A new secret, that a scanner of source code recognizes by its beginning. */
+export function newSecret(kind: keyof typeof PREFIX): string {
+  let text = '';
+  for (let i = 0; i < LENGTH; i++) text += ALPHABET[randomInt(ALPHABET.length)];
+  return PREFIX[kind] + text;
+}
+
+export function isAccessToken(text: string): boolean {
+  return /^berth_(pat|robot|login)_[0-9A-Za-z]{32}$/.test(text);
+}
+
+/** What is kept of a secret. It has 190 bits, so a plain hash will do (and a pull must cost nothing). */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+export function newKey(): string {
+  return randomBytes(32).toString('base64url');
+}

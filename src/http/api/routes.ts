@@ -1,0 +1,33 @@
+import { AUDIT_ROUTES } from './audit.ts';
+import { descriptionRoutes } from './description.ts';
+import { GRANT_ROUTES } from './grants.ts';
+import { INSTANCE_ROUTES } from './instance.ts';
+import { INVITATION_ROUTES } from './invitations.ts';
+import { MEMBER_ROUTES } from './members.ts';
+import { ORGANIZATION_ROUTES } from './organizations.ts';
+import { REPOSITORY_ROUTES } from './repositories.ts';
+import { ROBOT_ROUTES } from './robots.ts';
+import type { ApiRoute } from './route.ts';
+import { SESSION_API_ROUTES } from './sessions.ts';
+import { TAG_ROUTES } from './tags.ts';
+import { TEAM_ROUTES } from './teams.ts';
+import { TOKEN_API_ROUTES } from './tokens.ts';
+import { USER_ROUTES } from './users.ts';
+
+/** The management API, whole. Lists are pages: `next` is the cursor for `?last=`, or null at the end. More exact paths come first. */
+export const API_ROUTES: readonly ApiRoute[] = [
+  ...INSTANCE_ROUTES,
+  ...SESSION_API_ROUTES,
+  ...USER_ROUTES,
+  ...TOKEN_API_ROUTES,
+  ...ORGANIZATION_ROUTES,
+  ...MEMBER_ROUTES,
+  ...TEAM_ROUTES,
+  ...GRANT_ROUTES,
+  ...ROBOT_ROUTES,
+  ...INVITATION_ROUTES,
+  ...AUDIT_ROUTES,
+  ...TAG_ROUTES,
+  ...REPOSITORY_ROUTES,
+  ...descriptionRoutes(() => API_ROUTES),
+];
