@@ -113,7 +113,7 @@ export function commandTable(): string {
     [
       ['`berth serve`', 'all of them'],
       ['`berth gc`, `berth why`', flags(GC_SETTINGS)],
-      ['`berth verify`', flags(DATA_SETTINGS)],
+      ['`berth setup`, `berth verify`', flags(DATA_SETTINGS)],
     ],
   );
 }

@@ -6,7 +6,6 @@ import type { AccountsContext, Origin } from './context.ts';
 export const AUDIT_ACTIONS = [
   'login.success',
   'login.failure',
-  'login.limited',
   'setup.done',
   'user.create',
   'user.disable',
@@ -46,8 +45,6 @@ export const AUDIT_ACTIONS = [
   'tag.push',
   'tag.delete',
   'tag.rollback',
-  'tag.promote',
-  'access.denied',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -124,6 +121,7 @@ export async function listAudit(
         where.and([where('subject', '>', `${subject}:`), where('subject', '<', `${subject};`)]),
         where.and([where('subject', '>', `${subject}@`), where('subject', '<', `${subject}A`)]),
         where.and([where('subject', '>', `${subject}/`), where('subject', '<', `${subject}0`)]),
+        where.and([where('subject', '>', `${subject}+`), where('subject', '<', `${subject},`)]),
       ]),
     );
   }

@@ -149,7 +149,7 @@ export class Authorizer {
     switch (target.kind) {
       case 'instance':
       case 'catalog':
-        return this.#decideInstance(identity, access);
+        return this.#decideInstance(identity, access, target.kind);
       case 'namespace':
         return this.#decideNamespace(identity, access, target.name);
       case 'repository': {
@@ -163,9 +163,15 @@ export class Authorizer {
     }
   }
 
-  #decideInstance(identity: Identity, access: RepositoryAccess): Verdict {
+  /**
+   * Clients learn from `/v2/` whether there is something to log in to: one that gets 200 there never sends its password. So as soon as
+   * there are accounts it is 401, also where everyone may pull or push; who has no account then gets a bearer token without one.
+   */
+  async #decideInstance(identity: Identity, access: RepositoryAccess, what: 'instance' | 'catalog'): Promise<Verdict> {
     if (access !== 'read') return { kind: 'denied', reason: 'only administrators may' };
-    return identity.kind === 'anonymous' && this.policy.anonymous === 'none' ? UNAUTHENTICATED : ALLOWED;
+    if (identity.kind !== 'anonymous') return ALLOWED;
+    if (this.policy.anonymous === 'none') return UNAUTHENTICATED;
+    return what === 'catalog' || !(await this.reader.hasAccounts()) ? ALLOWED : UNAUTHENTICATED;
   }
 
   /** `read`: the owner or a member; `admin`: the owner. Robots have no part in it. */

@@ -67,6 +67,7 @@ export class PermissionReader {
   readonly #alias: PreparedRead<FoundRepository>;
   readonly #member: PreparedRead<{ role: 'owner' | 'member' }>;
   readonly #granted: PreparedRead<{ rank: number | null }>;
+  readonly #anyUser: PreparedRead<{ id: string }>;
   readonly #user: PreparedRead<FoundUser>;
   readonly #userByName: PreparedRead<FoundUser>;
   readonly #password: PreparedRead<{ password: string | null; updated_at: number }>;
@@ -107,6 +108,7 @@ export class PermissionReader {
     const users = read
       .selectFrom('users')
       .select(['id', 'username', 'administrator', 'disabled_at', 'two_factor_enabled']);
+    this.#anyUser = database.prepare(read.selectFrom('users').select('id').limit(1));
     this.#user = database.prepare(users.where('id', '=', ''));
     this.#userByName = database.prepare(users.where('username', '=', ''));
     this.#password = database.prepare(
@@ -189,6 +191,11 @@ export class PermissionReader {
     // The values in the order in which the query's text has its parameters.
     const found = await this.#granted(userId, namespaceId, repositoryId ?? -1, userId);
     return roleOfRank(Number(found?.rank ?? 0));
+  }
+
+  /** Whether there is anyone to log in as. */
+  async hasAccounts(): Promise<boolean> {
+    return (await this.#anyUser(1)) !== undefined;
   }
 
   async user(id: string): Promise<FoundUser | undefined> {

@@ -24,6 +24,11 @@ export function isAccessToken(text: string): boolean {
   return /^berth_(pat|robot|login)_[0-9A-Za-z]{32}$/.test(text);
 }
 
+/** One that was got with a password or another token, not made by its owner. */
+export function isLoginToken(text: string): boolean {
+  return isAccessToken(text) && text.startsWith(PREFIX.login);
+}
+
 /** What is kept of a secret. It has 190 bits, so a plain hash will do (and a pull must cost nothing). */
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');

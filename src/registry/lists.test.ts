@@ -171,14 +171,14 @@ onEachDatabase('lists', (newPlace) => {
       const { context } = registry;
       await pushImage(context, 'fixed', 'one', 'latest');
       expect((await getRepository(context, named('fixed'))).immutableTags).toEqual([]);
-      await setImmutableTags(context, named('fixed'), ['v*', '1.?']);
+      await setImmutableTags(context, named('fixed'), ['v*', '1.?'], ACTOR);
       const repository = await getRepository(context, named('fixed'));
       expect(repository.immutableTags).toEqual(['v*', '1.?']);
       expect(['v1', 'v', '1.2'].map((tag) => isImmutable(repository, tag))).toEqual([true, true, true]);
       expect(['latest', '1.22', 'xv1'].map((tag) => isImmutable(repository, tag))).toEqual([false, false, false]);
-      await setImmutableTags(context, named('fixed'), []);
+      await setImmutableTags(context, named('fixed'), [], ACTOR);
       expect((await getRepository(context, named('fixed'))).immutableTags).toEqual([]);
-      expect(await codeOf(setImmutableTags(context, named('no/such'), ['*']))).toBe('NAME_UNKNOWN');
+      expect(await codeOf(setImmutableTags(context, named('no/such'), ['*'], ACTOR))).toBe('NAME_UNKNOWN');
     });
   });
 });

@@ -170,15 +170,21 @@ export async function lockNamespaces(
  * @param tags patterns with `*` (any characters) and `?` (one character); none makes every tag movable
  * @throws OciError NAME_UNKNOWN
  */
-export async function setImmutableTags(context: RegistryContext, name: RepositoryName, tags: string[]): Promise<void> {
+export async function setImmutableTags(
+  context: RegistryContext,
+  name: RepositoryName,
+  tags: string[],
+  actor: Actor,
+): Promise<void> {
   const { id } = await getRepository(context, name);
-  await context.database.transaction((tx) =>
-    tx
+  await context.database.transaction(async (tx) => {
+    await tx
       .updateTable('repositories')
       .set({ immutable_tags: tags.length === 0 ? null : JSON.stringify(tags) })
       .where('id', '=', id)
-      .execute(),
-  );
+      .execute();
+    await context.record(tx, actor, { action: 'repository.update', subject: name, detail: { immutableTags: tags } });
+  });
 }
 
 export function isImmutable(repository: Repository, tag: string): boolean {

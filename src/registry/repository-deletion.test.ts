@@ -276,6 +276,7 @@ onEachDatabase('deleting a repository', (newPlace, kind) => {
       let pushing = true;
       const push = async () => {
         for (let i = 0; pushing; i++) {
+          await nextTurn();
           const document = imageOf({ config, annotations: { i: String(i) } });
           outcomes.push(await codeOf(pushManifest(pusher, 'app', document, `t${i}`)));
           if (outcomes.at(-1) === 'MANIFEST_BLOB_UNKNOWN') await pushBlob(pusher, 'app', 'config');
@@ -284,7 +285,7 @@ onEachDatabase('deleting a repository', (newPlace, kind) => {
       const pushes = push();
       for (let i = 0; i < 5; i++) {
         const seen = outcomes.length;
-        while (outcomes.length < seen + 4) await Bun.sleep(1);
+        while (outcomes.length < seen + 4) await Promise.race([Bun.sleep(1), pushes]);
         await remove(context);
       }
       pushing = false;

@@ -114,7 +114,7 @@ onEachDatabase('rolling a tag back', (newPlace) => {
 
   test('of an immutable tag is refused', async () => {
     const [, two] = await push('fixed', 'one', 'two');
-    await setImmutableTags(registry.context, named('fixed'), ['latest']);
+    await setImmutableTags(registry.context, named('fixed'), ['latest'], ACTOR);
     expect(await codeOf(rollback('fixed'))).toBe('DENIED');
     expect(await current('fixed')).toBe(two as Digest);
   });

@@ -232,7 +232,7 @@ onEachDatabase('tags', (newPlace) => {
     test('a tag that matches can be made once, and then neither moved nor deleted', async () => {
       const { context } = registry;
       const one = await pushImage(context, 'fixed', 'one', 'latest');
-      await setImmutableTags(context, named('fixed'), ['v*', 'rc-?']);
+      await setImmutableTags(context, named('fixed'), ['v*', 'rc-?'], ACTOR);
       await pushImage(context, 'fixed', 'one', 'v1');
       const move = codeOf(pushImage(context, 'fixed', 'two', 'v1'));
       expect(await move).toBe('DENIED');
@@ -244,7 +244,7 @@ onEachDatabase('tags', (newPlace) => {
     test('pushing the same manifest to an immutable tag again is no change and succeeds', async () => {
       const { context } = registry;
       await pushImage(context, 'fixed-same', 'one', 'v1');
-      await setImmutableTags(context, named('fixed-same'), ['v*']);
+      await setImmutableTags(context, named('fixed-same'), ['v*'], ACTOR);
       await pushImage(context, 'fixed-same', 'one', 'v1');
       expect(await history('fixed-same', 'v1')).toHaveLength(1);
     });
@@ -252,15 +252,17 @@ onEachDatabase('tags', (newPlace) => {
     test('other tags move, and no pattern makes every tag movable again', async () => {
       const { context } = registry;
       await pushImage(context, 'movable', 'one', 'v1');
-      await setImmutableTags(context, named('movable'), ['v*']);
+      await setImmutableTags(context, named('movable'), ['v*'], ACTOR);
       await pushImage(context, 'movable', 'one', 'latest');
       await pushImage(context, 'movable', 'two', 'latest');
-      await setImmutableTags(context, named('movable'), []);
+      await setImmutableTags(context, named('movable'), [], ACTOR);
       expect(await codeOf(pushImage(context, 'movable', 'two', 'v1'))).toBe('none');
     });
 
     test('patterns of a repository that is not there are refused', async () => {
-      expect(await codeOf(setImmutableTags(registry.context, named('no/repository'), ['*']))).toBe('NAME_UNKNOWN');
+      expect(await codeOf(setImmutableTags(registry.context, named('no/repository'), ['*'], ACTOR))).toBe(
+        'NAME_UNKNOWN',
+      );
     });
   });
 });

@@ -58,8 +58,15 @@ export class Person {
   /** Runs what must be refused with this exit code. Returns the message. */
   async refused(code: 1 | 2, line: string, options: RunOptions = {}): Promise<string> {
     const ran = await this.try(line.split(' '), options);
-    expect({ line, code: ran.code }).toEqual({ line, code });
+    expect({ line, code: ran.code, stdout: ran.stdout }).toEqual({ line, code, stdout: '' });
     return ran.stderr;
+  }
+
+  /** As `refused`, for several command lines at once: each with what its message holds. */
+  async refusesAll(code: 1 | 2, cases: Record<string, string>, options: RunOptions = {}): Promise<void> {
+    const lines = Object.keys(cases);
+    const messages = await Promise.all(lines.map((line) => this.refused(code, line, options)));
+    for (const [i, line] of lines.entries()) expect(`${line}: ${messages[i]}`).toContain(cases[line] ?? '');
   }
 
   async logIn({ name, password }: { name: string; password: string } = ADMINISTRATOR): Promise<void> {

@@ -41,13 +41,15 @@ describe('a repository', () => {
   });
 
   test('may be named like a word of the API', async () => {
-    for (const name of ['alice/tags', 'alice/rename', 'alice/grants/deletion']) {
-      await alice.run(`repository create ${name}`);
-      expect(await alice.run(`repository show ${name}`)).toContain(name);
-      expect(await alice.json(`tag list ${name}`)).toEqual([]);
-      await alice.run(`repository rename ${name} ${name}/aliases`);
-      await alice.run(`repository delete ${name}/aliases --yes`);
-    }
+    await Promise.all(
+      ['alice/tags', 'alice/grants/deletion'].map(async (name) => {
+        await alice.run(`repository create ${name}`);
+        expect(await alice.run(`repository show ${name}`)).toContain(name);
+        expect(await alice.json(`tag list ${name}`)).toEqual([]);
+        await alice.run(`repository rename ${name} ${name}/rename`);
+        await alice.run(`repository delete ${name}/rename --yes`);
+      }),
+    );
   });
 
   test('that is private is there for its owner alone, in the tags too', async () => {
@@ -63,10 +65,12 @@ describe('a repository', () => {
   });
 
   test('is refused for values that there are not, naming the flag', async () => {
-    expect(await alice.refused(2, 'repository create alice//x')).toContain('NAME: ');
-    expect(await alice.refused(2, 'repository create alice/x --visibility hidden')).toContain('--visibility: "hidden"');
-    expect(await alice.refused(2, 'repository edit alice/x')).toContain('--readme');
-    expect(await alice.refused(2, 'repository edit alice/x --readme /nowhere')).toContain('--readme: /nowhere');
+    await alice.refusesAll(2, {
+      'repository create alice//x': 'NAME: ',
+      'repository create alice/x --visibility hidden': '--visibility: "hidden"',
+      'repository edit alice/x': '--readme',
+      'repository edit alice/x --readme /nowhere': '--readme: /nowhere',
+    });
     expect(await alice.refused(1, 'repository rename alice/none alice/x')).toContain('alice/none');
   });
 });
@@ -79,18 +83,20 @@ describe('the command line', () => {
     for (const name of [...COMMANDS, 'login', 'logout', 'whoami', 'audit']) {
       expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
     }
-    for (const name of COMMANDS) {
-      const help = await berth([name, '--help']);
+    const helps = await Promise.all(COMMANDS.map((name) => berth([name, '--help'])));
+    for (const help of helps) {
       expect([help.code, help.stderr]).toEqual([0, '']);
       expect(help.stdout).toContain('Commands:');
     }
   });
 
   test('without a subcommand, with one that there is not, or with too much is refused with exit code 2', async () => {
-    for (const line of ['token', 'user creat bob', 'member list', 'repository show a b', 'robot list acme --all']) {
-      const { code, stdout, stderr } = await alice.try(line.split(' '));
-      expect({ line, code, stdout }).toEqual({ line, code: 2, stdout: '' });
-      expect(stderr).not.toBe('');
-    }
+    await alice.refusesAll(2, {
+      token: 'Usage: berth token',
+      'user creat bob': "unknown command 'creat'",
+      'member list': "missing required argument 'ORGANIZATION'",
+      'repository show a b': 'too many arguments',
+      'robot list acme --all': "unknown option '--all'",
+    });
   });
 });

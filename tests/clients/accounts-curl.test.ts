@@ -95,6 +95,10 @@ describe.if(canRun)('curl', () => {
     const { status: found, body } = await curl('/v2/alice/basic/manifests/1', ...as(alice, read.secret));
     expect([found, body]).toEqual([200, manifest]);
     expect(await push('alice/basic', ...as(alice, read.secret))).toEqual([403, 403]);
+    const one = await registry.makeToken(alice, { level: 'write', repository: 'alice/one' });
+    expect(await push('alice/one', ...as(alice, one.secret))).toEqual([201, 201]);
+    expect(await push('alice/basic', ...as(alice, one.secret))).toEqual([403, 403]);
+    expect(await status('/v2/alice/basic/manifests/1', ...as(alice, one.secret))).toBe(403);
     expect(await push('alice/basic', ...as(bob, bob.password))).toEqual([403, 403]);
     expect(await status('/v2/alice/basic/manifests/1', ...as(bob, bob.password))).toBe(404);
     expect(await status('/v2/alice/basic/manifests/1')).toBe(401);

@@ -12,6 +12,8 @@ import { type Account, type AccountsRegistry, type DockerClient, dockerClient, s
 const canRun = requireTools('accounts: docker login', ['root', 'dockerd', 'docker', 'skopeo', 'runc', ...newerEngine]);
 setDefaultTimeout(60_000);
 
+const containerdStore: EngineOptions = { release: 'newer', containerdStore: true };
+
 const configuration = z.object({
   auths: z.record(z.string(), z.object({ auth: z.string(), identitytoken: z.string().optional() })),
 });
@@ -25,7 +27,6 @@ describe.if(canRun)('docker login', () => {
   let carol: Account;
 
   beforeAll(async () => {
-    const containerdStore: EngineOptions = { release: 'newer', containerdStore: true };
     [registry, older, newer] = await Promise.all([startAccounts(), dockerClient(), dockerClient(containerdStore)]);
     alice = await registry.signUp('alice');
     bob = await registry.signUp('bob');
@@ -200,28 +201,33 @@ describe.if(canRun)('docker login', () => {
     expect((await newer.engine.tryDocker(['buildx', 'imagetools', 'inspect', name])).code).toBe(1);
   });
 
-  for (const [title, clientOf] of [
-    ['20.10', () => older],
-    ["26.1 with containerd's store", () => newer],
+  for (const [title, options] of [
+    ['20.10', {}],
+    ["26.1 with containerd's store", containerdStore],
   ] as const) {
     test(`of ${title} gets a token for two repositories: the layers of a readable one are mounted, of another sent`, async () => {
-      const client = clientOf();
       const source = `alice/source-${title.slice(0, 2)}`;
-      await login(client, 'alice', alice.password);
-      await push(client, `${registry.host}/${source}:1`);
+      await login(older, 'alice', alice.password);
+      await push(older, `${registry.host}/${source}:1`);
       await registry.grant(alice, source, 'bob', 'read');
-      await login(client, 'bob', bob.password);
-      await pull(client, `${registry.host}/${source}:1`);
-      const pushAs = async (repository: string) => {
-        await client.engine.docker(['tag', `${registry.host}/${source}:1`, `${registry.host}/${repository}:1`]);
-        return client.engine.docker(['push', `${registry.host}/${repository}:1`]);
-      };
-      expect(await pushAs(`bob/${title.slice(0, 2)}`)).toContain(`: Mounted from ${source}`);
-      // She may read neither of the two that the engine knows to have the layer.
-      await login(client, 'carol', carol.password);
-      const sent = await pushAs(`carol/${title.slice(0, 2)}`);
-      expect([sent.includes(': Pushed'), sent.includes('Mounted')]).toEqual([true, false]);
-      await pull(client, `${registry.host}/carol/${title.slice(0, 2)}:1`);
+      // An engine that knows the layer from nowhere else.
+      const client = await dockerClient(options);
+      try {
+        await login(client, 'bob', bob.password);
+        await client.engine.docker(['pull', `${registry.host}/${source}:1`]);
+        const pushAs = async (repository: string) => {
+          await client.engine.docker(['tag', `${registry.host}/${source}:1`, `${registry.host}/${repository}:1`]);
+          return client.engine.docker(['push', `${registry.host}/${repository}:1`]);
+        };
+        expect(await pushAs(`bob/${title.slice(0, 2)}`)).toContain(`: Mounted from ${source}`);
+        // She may read neither of the two that the engine knows to have it.
+        await login(client, 'carol', carol.password);
+        const sent = await pushAs(`carol/${title.slice(0, 2)}`);
+        expect([sent.includes(': Pushed'), sent.includes('Mounted')]).toEqual([true, false]);
+        await pull(client, `${registry.host}/carol/${title.slice(0, 2)}:1`);
+      } finally {
+        await client.stop();
+      }
     });
   }
 });

@@ -68,8 +68,8 @@ for (const { name, tools, start } of CLIENTS) {
     const runs = async (repository: string) => expect(await client.run(at(repository))).toBe(client.image.prints);
 
     const UNKNOWN = /^failed: .*(unauthorized|denied|authentication required|authorization failed)/is;
-    /** ctr loses the 401 to a manifest when it has found all that is in it. */
-    const READ_ONLY = /^failed: .*(unauthorized|denied|closed pipe)/is;
+    /** containerd sometimes loses the 401 to a manifest when it has found all that the manifest names. */
+    const READ_ONLY = /^failed: .*(unauthorized|denied|authorization failed|closed pipe)/is;
     const HIDDEN = /^failed: .*(not found|name unknown)/is;
     const REFUSED = /^failed: .*(denied|403 Forbidden)/is;
     const WRONG = /^failed: .*(unauthorized|invalid username\/password)/is;
@@ -148,22 +148,6 @@ for (const { name, tools, start } of CLIENTS) {
       expect(await pushMore('alice/by-token')).toMatch(REFUSED);
       await logout();
       expect(await registry.hashes()).toBe(before);
-    });
-
-    test('a token for one repository opens no other', async () => {
-      const one = await registry.makeToken(alice, { level: 'write', repository: 'alice/one' });
-      await login(alice, one.secret);
-      expect(await push('alice/one')).toBe('done');
-      expect(await pull('alice/one')).toBe('done');
-      expect(await pushMore('alice/two')).toMatch(REFUSED);
-      await logout();
-    });
-
-    test("a token does not log in under another's name", async () => {
-      const { secret } = await registry.makeToken(alice, { level: 'write' });
-      const first = await client.login(registry.host, 'bob', secret);
-      expect(first.code === 0 ? await push('bob/app') : outcome(first)).toMatch(WRONG);
-      await logoutAfterFailure();
     });
 
     test('a robot of an organization pushes there and nowhere else, until it is gone', async () => {

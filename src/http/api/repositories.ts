@@ -34,6 +34,7 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
     method: 'GET',
     path: '/api/v1/repositories',
     access: 'read',
+    target: 'catalog',
     summary: 'The repositories that you may read, in the order of their names',
     chapter: 'repositories',
     query: repositoriesQuery,

@@ -62,6 +62,7 @@ export function apiRoute<Query = undefined, Body = undefined, Answer = undefined
   method: Method;
   path: string;
   access: Access;
+  target?: 'catalog';
   summary: string;
   chapter: Chapter;
   query?: z.ZodObject & z.ZodType<Query>;

@@ -80,7 +80,7 @@ export const TAG_ROUTES: readonly ApiRoute[] = [
     body: immutableTags,
     answer: immutableTags,
     async handler({ registry }, request, { body }) {
-      await setImmutableTags(registry, parseRepositoryName(request.param('name')), body.patterns);
+      await setImmutableTags(registry, parseRepositoryName(request.param('name')), body.patterns, request.actor);
       return body;
     },
   }),

@@ -6,6 +6,7 @@ import type { AccountsContext } from '../../accounts/context.ts';
 import { type Credentials, type Proven, subjectOf } from '../../accounts/credentials.ts';
 import { ANONYMOUS, type Identity } from '../../accounts/identity.ts';
 import { parseScopes, type Scope, scopeText } from '../../accounts/scopes.ts';
+import { isLoginToken } from '../../accounts/secrets.ts';
 import { OciError } from '../../oci/errors.ts';
 import { readText } from '../body.ts';
 import { parseBasic } from '../identify.ts';
@@ -58,29 +59,34 @@ async function postToken(context: TokenContext, request: BerthRequest): Promise<
     );
   }
   const { credentials } = context;
-  const proven = await credentials.prove(field('username') ?? '', field('password') ?? '', request.source);
+  const secret = field('password') ?? '';
+  const proven = { ...(await credentials.prove(field('username') ?? '', secret, request.source)), secret };
   const offline = field('access_type') === 'offline';
   const refresh = await rememberLogin(context, request, proven, offline, scopes, field('client_id'));
   return answer(context, request, proven.identity, proven.passwordAt, scopes, refresh);
 }
 
+/** Whom a credential stands for, and the password or token that it is. */
+type Shown = Proven & { secret: string };
+
 /** @throws OciError UNAUTHORIZED */
-async function proveHeader(context: TokenContext, header: string, source: string, again: boolean): Promise<Proven> {
+async function proveHeader(context: TokenContext, header: string, source: string, again: boolean): Promise<Shown> {
   if (!header.toLowerCase().startsWith('basic ')) {
     throw new OciError('UNAUTHORIZED', 'authorization: this route takes Basic');
   }
   const { name, secret } = parseBasic(header.slice(6).trim());
-  return context.credentials.prove(name, secret, source, again);
+  return { ...(await context.credentials.prove(name, secret, source, again)), secret };
 }
 
 /**
  * `docker login` asks for a token without a scope; so do podman, skopeo and buildah. It is what the audit log calls a log-in. With
- * `offline_token` it gets a secret to keep in place of the password.
+ * `offline_token` it gets a secret to keep in place of the password. Who comes with such a secret gets the same one: a new one would
+ * live on when it is revoked.
  */
 async function rememberLogin(
   context: TokenContext,
   request: BerthRequest,
-  { identity }: Proven,
+  { identity, secret: shown }: Shown,
   offline: boolean,
   scopes: readonly Scope[],
   client: string | undefined,
@@ -95,6 +101,7 @@ async function rememberLogin(
     });
   }
   if (!offline) return undefined;
+  if (isLoginToken(shown)) return shown;
   const { limit } = identity;
   const { secret } = await createToken(
     accounts,
