@@ -11,8 +11,7 @@ const MOST_BYTES = 4_096;
 export async function readSecret(prompt: string, fromInput: boolean, option = '--password-stdin'): Promise<string> {
   if (fromInput) return readInput();
   if (!process.stdin.isTTY) throw new UsageError(`there is no terminal to ask on: pipe it in with ${option}`);
-  process.stderr.write(prompt);
-  return readTyped();
+  return readTyped(prompt);
 }
 
 async function readInput(): Promise<string> {
@@ -26,9 +25,11 @@ async function readInput(): Promise<string> {
   return secret;
 }
 
-function readTyped(): Promise<string> {
+function readTyped(prompt: string): Promise<string> {
   const { stdin } = process;
   stdin.setRawMode(true);
+  // Only now: what is typed after it is not shown.
+  process.stderr.write(prompt);
   stdin.resume();
   let text = '';
   return new Promise((resolve, reject) => {

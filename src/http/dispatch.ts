@@ -9,6 +9,7 @@ import type { Instruments } from './instruments.ts';
 import type { PublicAddress } from './public-address.ts';
 import { type BerthRequest, type Connection, HttpRequest, refusalOf } from './request.ts';
 import { byPath, compilePath, decoded, pathOf, type Route } from './route.ts';
+import { requireSameOrigin } from './same-origin.ts';
 
 export interface Environment {
   authorizer: Authorizer;
@@ -81,7 +82,7 @@ export function matcher<Handler>(
   };
 }
 
-/** One request to a known path: the access check, then the handler of its method. */
+/** One request to a known path: not for another site's page, the access check, then the handler of its method. */
 function handle<Handler>(
   environment: Environment,
   protocol: Protocol<Handler>,
@@ -98,6 +99,7 @@ function handle<Handler>(
     async (request) => {
       const route = methods.get(raw.method);
       if (route === undefined) return methodNotAllowed(protocol, request, [...methods.keys()]);
+      requireSameOrigin(request);
       const target = targetOf(route, request);
       if (protocol.takes !== undefined) {
         // A refused credential is answered with what would be asked of a caller without one.

@@ -6,16 +6,16 @@ import type { BerthRequest } from './request.ts';
  * place in the network by themselves, so it holds for every request that changes something, whatever it is identified by.
  * Programs send neither header.
  *
- * @param host the one that clients use, behind a proxy too
  * @throws OciError DENIED
  */
-export function requireSameOrigin(request: BerthRequest, host: string): void {
+export function requireSameOrigin(request: BerthRequest): void {
   const { method } = request.raw;
   if (method === 'GET' || method === 'HEAD') return;
   const site = request.header('sec-fetch-site');
   const origin = request.header('origin');
   if (site !== null && site !== 'same-origin' && site !== 'none') refuse(origin);
-  if (origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host)) refuse(origin);
+  if (origin === null) return;
+  if (!URL.canParse(origin) || new URL(origin).host !== new URL(request.base).host) refuse(origin);
 }
 
 function refuse(origin: string | null): never {

@@ -10,7 +10,6 @@ import { readText } from './body.ts';
 import type { Environment, Protocol } from './dispatch.ts';
 import type { BerthRequest } from './request.ts';
 import type { Route } from './route.ts';
-import { requireSameOrigin } from './same-origin.ts';
 
 export interface SetupContext {
   accounts: AccountsContext;
@@ -28,10 +27,7 @@ export const SETUP_ROUTES: readonly Route<PageHandler>[] = [
 const FORM_MAX_BYTES = 16 * 1024;
 
 export function setupProtocol(environment: Environment, context: SetupContext): Protocol<PageHandler> {
-  return problemProtocol(environment, SETUP_ROUTES, undefined, async (handler, request) => {
-    requireSameOrigin(request, new URL(request.base).host);
-    return handler(context, request);
-  });
+  return problemProtocol(environment, SETUP_ROUTES, undefined, (handler, request) => handler(context, request));
 }
 
 async function show({ accounts }: SetupContext, request: BerthRequest): Promise<Response> {

@@ -57,7 +57,7 @@ describe('a request that a page of another site sends', () => {
     const url = pathOf(path, call, sent);
     const before = Snapshot.take(town);
     for (const [what, foreign] of FOREIGN) {
-      const sentHeaders = { ...sent.headers, ...headers, ...foreign };
+      const sentHeaders: Record<string, string> = { ...sent.headers, ...headers, ...foreign };
       if (sentHeaders.Origin === 'OWN') sentHeaders.Origin = town.berth.url;
       const answer = await town.caller.send(method, url, { ...sent, as, headers: sentHeaders });
       expect([what, answer.status]).toEqual([what, 403]);

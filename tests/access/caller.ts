@@ -92,7 +92,8 @@ export class Caller {
   #learnCookie(pair: string): void {
     const value = pair.slice(pair.indexOf('=') + 1);
     this.remember(value);
-    this.remember(decodeURIComponent(value).split('.', 1)[0] ?? '');
+    // The token itself, without its signature.
+    this.remember(value.split(/\.|%2E/i, 1)[0] ?? '');
   }
 
   #learn(value: unknown, field = ''): void {

@@ -55,6 +55,9 @@ export interface TokenWanted {
 /** With what has to be escaped somewhere: in Basic, in a form, in JSON, in a shell. */
 const passwordOf = (name: string) => `the pässword+of&${name} %41"$`;
 
+/** Access tokens, bearer tokens, Basic. */
+const SECRETS = /berth_(pat|robot|login)_\w{32}|eyJ[\w-]{20}|Basic \w{8}/;
+
 export async function startAccounts(): Promise<AccountsRegistry> {
   const data = mkdtempSync(join(tmpdir(), 'berth-accounts-'));
   const administrator = { name: 'root2', password: passwordOf('root2'), secret: '' };
@@ -131,8 +134,7 @@ export async function startAccounts(): Promise<AccountsRegistry> {
       const failed = output.split('\n').filter((line) => /"status":5\d\d|"level":"(error|fatal)"/.test(line));
       const told = [...secrets].filter((secret) => output.includes(secret));
       if (failed.length > 0) throw new Error(`the server failed:\n${failed.slice(0, 20).join('\n')}`);
-      if (told.length > 0 || /berth_(pat|robot|login)_\w{32}/.test(output))
-        throw new Error('a secret stands in the log');
+      if (told.length > 0 || SECRETS.test(output)) throw new Error('a secret stands in the log');
       if (verified.code !== 0) throw new Error(`berth verify: ${verified.stdout}${verified.stderr}`);
       if (code !== 0) throw new Error(`berth serve ended with code ${code}:\n${output.slice(-4000)}`);
     },
