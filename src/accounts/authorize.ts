@@ -79,9 +79,10 @@ export class Authorizer {
         continue;
       }
       const name = scope.name as RepositoryName;
-      const role = await this.role(identity, await this.reader.place(name));
+      const place = await this.reader.place(name);
+      const role = await this.role(identity, place);
       const may = (access: RepositoryAccess) =>
-        roleAllows(role, access) && limited(identity, access, name) === undefined;
+        roleAllows(role, access) && limited(identity, access, place.name) === undefined;
       const asked = new Set(
         scope.actions.flatMap((action) => (action === '*' ? ['pull', 'push', 'delete'] : [action])),
       );
@@ -153,11 +154,12 @@ export class Authorizer {
       case 'namespace':
         return this.#decideNamespace(identity, access, target.name);
       case 'repository': {
-        const role = await this.role(identity, await this.reader.place(target.name));
+        const place = await this.reader.place(target.name);
+        const role = await this.role(identity, place);
         if (!roleAllows(role, access)) {
           return refusal(identity, access, `you may not ${access} ${target.name}`);
         }
-        const limit = limited(identity, access, target.name);
+        const limit = limited(identity, access, place.name);
         return limit === undefined ? ALLOWED : { kind: 'denied', reason: limit };
       }
     }

@@ -2,7 +2,7 @@ import { OciError } from '../oci/errors.ts';
 import type { Bearer, BearerSubject } from './bearer.ts';
 import type { AccountsContext } from './context.ts';
 import { ANONYMOUS, type Identity, type RobotIdentity, type UserIdentity } from './identity.ts';
-import { checkLoginAllowed, countFailedLogin, countGoodLogin } from './login-limits.ts';
+import { beginLogin, countGoodLogin, recordFailedLogin } from './login-limits.ts';
 import type { Passwords } from './passwords.ts';
 import type { FoundToken, FoundUser, PermissionReader } from './permission-reader.ts';
 import { hashSecret, isAccessToken } from './secrets.ts';
@@ -59,22 +59,26 @@ export class Credentials {
    */
   async provePassword(username: string, password: string, source: string, again = true): Promise<Proven> {
     const user = await this.reader.userByName(username);
-    await checkLoginAllowed(this.context, username, source, user?.id);
     const stored = user === undefined ? undefined : await this.reader.password(user.id);
-    const verify = again ? this.passwords.verifyAgain : this.passwords.verify;
-    const before = this.passwords.hashes;
-    const right = await verify.call(this.passwords, password, stored?.hash);
+    if (user !== undefined && user.disabled_at === null && user.two_factor_enabled === 0 && stored !== undefined) {
+      if (again && this.passwords.isRemembered(password, stored.hash, source)) {
+        return { identity: userIdentity(user, 'password'), passwordAt: stored.at };
+      }
+    }
+    await beginLogin(this.context, username, source, user?.id);
+    const right = await this.passwords.verify(password, stored?.hash);
     if (!right || user === undefined || stored === undefined || user.disabled_at !== null) {
-      await countFailedLogin(this.context, username, { name: username, source });
+      await recordFailedLogin(this.context, username, { name: username, source });
       throw new OciError('UNAUTHORIZED', 'the username or the password is wrong');
     }
+    await countGoodLogin(this.context, user, source);
     if (user.two_factor_enabled !== 0) {
       throw new OciError(
         'UNAUTHORIZED',
         'this account has two-factor authentication: log in with an access token instead of the password',
       );
     }
-    if (this.passwords.hashes !== before) await countGoodLogin(this.context, user, source);
+    this.passwords.remember(password, stored.hash, source);
     return { identity: userIdentity(user, 'password'), passwordAt: stored.at };
   }
 

@@ -16,45 +16,43 @@ const KNOWN_MS = 90 * 86_400_000;
  * - a name, from wherever: 50, but not for an address that the user has logged in from in the last 90 days. So nobody
  *   locks the owner out by guessing. Access tokens are not guessed and not limited.
  *
+ * A try counts from its beginning, so that many at once are not more than the limit; `countGoodLogin` takes it back.
+ *
  * @throws OciError TOOMANYREQUESTS, with the seconds to wait in its detail
  */
-export async function checkLoginAllowed(
+export async function beginLogin(
   context: AccountsContext,
   username: string,
   source: string,
   userId: string | undefined,
 ): Promise<void> {
   const now = context.now();
-  const rows = await context.database.read
-    .selectFrom('login_failures')
-    .selectAll()
-    .where('key', 'in', [pairKey(username, source), addressKey(source), accountKey(username)])
-    .where('since', '>', now - WINDOW_MS)
-    .execute();
-  const full = rows.filter((row) => row.failures >= MOST[row.key.slice(0, row.key.indexOf(' ')) as keyof typeof MOST]);
-  if (full.length === 0) return;
-  const onlyAccount = full.every((row) => row.key.startsWith('account '));
-  if (onlyAccount && userId !== undefined && (await isKnown(context, userId, source))) return;
-  const seconds = Math.ceil((Math.max(...full.map((row) => row.since)) + WINDOW_MS - now) / 1000);
-  throw new OciError(
-    'TOOMANYREQUESTS',
-    `too many failed log-ins; try again in ${Math.ceil(seconds / 60)} min, or log in with an access token`,
-    { retryAfter: seconds },
-  );
-}
-
-export async function countFailedLogin(context: AccountsContext, username: string, origin: Origin): Promise<void> {
-  const now = context.now();
+  const known = userId !== undefined && (await isKnown(context, userId, source));
   await context.database.relaxedTransaction(async (tx) => {
-    for (const key of [pairKey(username, origin.source), addressKey(origin.source), accountKey(username)]) {
-      const found = await tx.selectFrom('login_failures').selectAll().where('key', '=', key).executeTakeFirst();
-      const fresh = found !== undefined && found.since > now - WINDOW_MS;
-      const row = { failures: fresh ? found.failures + 1 : 1, since: fresh ? found.since : now };
-      await tx
+    for (const kind of ['pair', 'address', 'account'] as const) {
+      const { failures, since } = await tx
         .insertInto('login_failures')
-        .values({ key, ...row })
-        .onConflict((conflict) => conflict.column('key').doUpdateSet(row))
-        .execute();
+        .values({ key: keyOf(kind, username, source), failures: 1, since: now })
+        .onConflict((conflict) =>
+          conflict.column('key').doUpdateSet((update) => ({
+            failures: update
+              .case()
+              .when('login_failures.since', '>', now - WINDOW_MS)
+              .then(update('login_failures.failures', '+', 1))
+              .else(1)
+              .end(),
+            since: update
+              .case()
+              .when('login_failures.since', '>', now - WINDOW_MS)
+              .then(update.ref('login_failures.since'))
+              .else(now)
+              .end(),
+          })),
+        )
+        .returning(['failures', 'since'])
+        .executeTakeFirstOrThrow();
+      // What is refused is not counted: the transaction ends here.
+      if (failures > MOST[kind] && !(kind === 'account' && known)) throw tooMany(since + WINDOW_MS - now);
     }
     // Old rows go as new ones come.
     await tx
@@ -62,6 +60,19 @@ export async function countFailedLogin(context: AccountsContext, username: strin
       .where('since', '<', now - 2 * WINDOW_MS)
       .execute();
   });
+}
+
+function tooMany(ms: number): OciError {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  return new OciError(
+    'TOOMANYREQUESTS',
+    `too many failed log-ins; try again in ${Math.ceil(seconds / 60)} min, or log in with an access token`,
+    { retryAfter: seconds },
+  );
+}
+
+/** Writes down a wrong one; `beginLogin` has counted it. */
+export async function recordFailedLogin(context: AccountsContext, username: string, origin: Origin): Promise<void> {
   await auditAlone(
     context,
     { ...origin, name: username },
@@ -69,7 +80,7 @@ export async function countFailedLogin(context: AccountsContext, username: strin
   );
 }
 
-/** A right password: its failures are forgotten and the address is known from now on. */
+/** A right password: it is no failure, those of the name from the address are forgotten, and the address is known from now on. */
 export async function countGoodLogin(
   context: AccountsContext,
   user: { id: string; username: string },
@@ -77,7 +88,18 @@ export async function countGoodLogin(
 ): Promise<void> {
   const now = context.now();
   await context.database.relaxedTransaction(async (tx) => {
-    await tx.deleteFrom('login_failures').where('key', '=', pairKey(user.username, source)).execute();
+    await tx
+      .deleteFrom('login_failures')
+      .where('key', '=', keyOf('pair', user.username, source))
+      .execute();
+    for (const kind of ['address', 'account'] as const) {
+      await tx
+        .updateTable('login_failures')
+        .set((update) => ({ failures: update('failures', '-', 1) }))
+        .where('key', '=', keyOf(kind, user.username, source))
+        .where('failures', '>', 0)
+        .execute();
+    }
     await tx
       .insertInto('known_addresses')
       .values({ user_id: user.id, address: source, last_at: now })
@@ -97,7 +119,7 @@ async function isKnown(context: AccountsContext, userId: string, source: string)
   return row !== undefined;
 }
 
-const clip = (name: string) => name.slice(0, 100);
-const pairKey = (username: string, source: string) => `pair ${clip(username)} ${source}`;
-const addressKey = (source: string) => `address ${source}`;
-const accountKey = (username: string) => `account ${clip(username)}`;
+function keyOf(kind: keyof typeof MOST, username: string, source: string): string {
+  const name = username.slice(0, 100);
+  return kind === 'pair' ? `pair ${name} ${source}` : kind === 'address' ? `address ${source}` : `account ${name}`;
+}

@@ -49,16 +49,19 @@ export class Passwords {
   }
 
   /**
-   * The same for a client that sends its password with every request: a right one is remembered for some minutes under
-   * a key that only this process has, together with the hash that it was right for.
+   * For a client that sends its password with every request: whether it was right some minutes ago, from the same address: others' guesses
+   * stay tries that are counted. It is remembered under a key that only this process has, with the hash that it was right for.
    */
-  async verifyAgain(password: string, hash: string | undefined): Promise<boolean> {
-    if (hash === undefined) return this.verify(password, hash);
-    const key = createHmac('sha256', this.#key).update(`${hash}\0${password}`).digest('base64');
-    if (this.#right.has(key)) return true;
-    if (!(await this.verify(password, hash))) return false;
-    this.#right.set(key, true);
-    return true;
+  isRemembered(password: string, hash: string, source: string): boolean {
+    return password.length <= PASSWORD_MAX && this.#right.has(this.#memory(password, hash, source));
+  }
+
+  remember(password: string, hash: string, source: string): void {
+    this.#right.set(this.#memory(password, hash, source), true);
+  }
+
+  #memory(password: string, hash: string, source: string): string {
+    return createHmac('sha256', this.#key).update(`${hash}\0${source}\0${password}`).digest('base64');
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -9,6 +9,8 @@ import { type Role, roleOfRank } from './roles.ts';
 
 /** What a repository name stands for. A name that nobody has used has the rights of its namespace. */
 export interface Place {
+  /** What the repository is called now; another name than was asked for when that is a former one. */
+  name: RepositoryName;
   /** null: the name is outside of every account's namespace, or has none. */
   namespaceId: number | null;
   /** The user whose namespace it is. */
@@ -169,6 +171,7 @@ export class PermissionReader {
     const repository = direct ?? former;
     const namespace = await this.#namespace(namespaceOf(repository?.name ?? name));
     const place: Place = {
+      name: repository?.name ?? name,
       namespaceId: namespace?.id ?? null,
       ownerId: namespace?.user_id ?? null,
       repositoryId: repository?.id ?? null,

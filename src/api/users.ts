@@ -9,7 +9,11 @@ export const passwordText = z
   .min(8, 'must have 8 to 256 characters')
   .max(256, 'must have 8 to 256 characters');
 export const displayName = z.string().min(1).max(100);
-export const emailText = z.email().max(254);
+/** Not one of those that users without an address have: whoever took such a one would keep its user from being made. */
+export const emailText = z
+  .email()
+  .max(254)
+  .refine((text) => !text.toLowerCase().endsWith('@users.invalid'), 'not an address that mail reaches');
 
 export const userInfo = z.object({
   username: z.string(),

@@ -68,7 +68,9 @@ export class Identifier {
 export function parseBasic(value: string): { name: string; secret: string } {
   const text = Buffer.from(value, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  if (colon < 1) throw new OciError('UNAUTHORIZED', 'authorization: not a username and a password');
+  // PostgreSQL takes no NUL in a text.
+  if (colon < 1 || text.slice(0, colon).includes('\0'))
+    throw new OciError('UNAUTHORIZED', 'authorization: not a username and a password');
   return { name: text.slice(0, colon), secret: text.slice(colon + 1) };
 }
 

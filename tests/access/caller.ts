@@ -1,5 +1,7 @@
 // Sends requests as somebody, and remembers every secret that goes either way: none may be in a log.
+import { Database } from 'bun:sqlite';
 import { expect, test } from 'bun:test';
+import { join } from 'node:path';
 import type { RunningBerth } from '../support/berth.ts';
 import { Registry } from '../support/registry.ts';
 import { noServerError } from '../support/serve.ts';
@@ -29,9 +31,21 @@ const SECRET_FIELDS = new Set([
 export class Caller {
   readonly secrets = new Set<string>();
   readonly #registry: Registry;
+  readonly #former: Caller | undefined;
 
-  constructor(readonly berth: RunningBerth) {
+  /** @param former whose secrets and log count as well */
+  constructor(
+    readonly berth: RunningBerth,
+    former?: Caller,
+  ) {
     this.#registry = new Registry(berth.port, noServerError);
+    this.#former = former;
+    for (const secret of former?.secrets ?? []) this.secrets.add(secret);
+  }
+
+  /** All that the server has logged. */
+  log(): string {
+    return (this.#former?.log() ?? '') + this.berth.output();
   }
 
   /** @throws when the answer is a 5xx or holds a stack trace */
@@ -105,14 +119,21 @@ export class Caller {
   }
 }
 
-/** The last test of a file: what the server has logged by then, on level debug, holds no secret that went either way. */
+/** The last test of a file: what the server has logged by then, on level debug, and the audit log hold no secret that went either way. */
 export function testLog(caller: () => Caller): void {
-  test('nothing secret of all this is in the log', () => {
+  test('nothing secret of all this is in the log, or in the audit log', () => {
     const { berth, secrets } = caller();
     // The set-up link is printed to be used.
-    const log = berth.output().replace(/^.*\/setup\?secret=.*$/gm, '');
+    const log = caller()
+      .log()
+      .replace(/^.*\/setup\?secret=.*$/gm, '');
     expect(log).toContain('"level":"debug"');
     expect(secrets.size).toBeGreaterThan(2);
     expect([...secrets].filter((secret) => log.includes(secret))).toEqual([]);
+    const database = new Database(join(berth.data, 'berth.db'), { readonly: true });
+    const audit = JSON.stringify(database.query('select * from audit_log').all());
+    database.close();
+    expect(audit).toContain('user.create');
+    expect([...secrets].filter((secret) => audit.includes(secret))).toEqual([]);
   });
 }

@@ -1,6 +1,8 @@
 // A registry with everybody who may come to it: who has which rights, and what each shows to be let in.
 import { Database } from 'bun:sqlite';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
 import { type RunningBerth, startBerth } from '../support/berth.ts';
 import { describeBytes, digestOf, mediaTypes } from '../support/registry.ts';
 import type { Answer } from '../support/wire.ts';
@@ -74,6 +76,12 @@ export function basic(name: string, secret: string): string {
   return `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`;
 }
 
+/** Well within a bearer token's life. */
+const BEARER_MS = 120_000;
+
+/** The town as it is settled, and what its data directory then holds, by path. */
+let settled: Promise<{ town: Town; files: ReadonlyMap<string, Uint8Array> }> | undefined;
+
 /** A running registry with people in it. */
 export class Town {
   readonly people = new Map<PersonName, Person>();
@@ -84,29 +92,53 @@ export class Town {
   /** Ids of tokens of the robots, by namespace. */
   readonly robotTokens = new Map<string, string>();
   #database: Database | undefined;
-  readonly #bearers = new Map<string, Promise<string>>();
+  readonly #bearers = new Map<string, { made: number; bearer: Promise<string> }>();
 
   private constructor(
     readonly berth: RunningBerth,
     readonly caller: Caller,
   ) {}
 
+  /** A town of its own: the first one of a run is settled by hand, the others begin as copies of it. */
   static async start(args: string[] = []): Promise<Town> {
-    const berth = await startTown(args);
+    settled ??= Town.#settle();
+    const { town: first, files } = await settled;
+    const data = mkdtempSync(join(tmpdir(), 'berth-town-'));
+    writeFiles(data, files);
+    const berth = await startTown(args, data);
+    const town = new Town(berth, new Caller(berth, first.caller));
+    for (const [name, person] of first.people) town.people.set(name, person);
+    for (const [place, image] of first.images) town.images.set(place, image);
+    for (const [place, upload] of first.uploads) town.uploads.set(place, upload);
+    for (const [namespace, id] of first.robotTokens) town.robotTokens.set(namespace, id);
+    return town;
+  }
+
+  static async #settle(): Promise<{ town: Town; files: ReadonlyMap<string, Uint8Array> }> {
+    const data = mkdtempSync(join(tmpdir(), 'berth-town-'));
+    const berth = await startTown([], data);
     const town = new Town(berth, new Caller(berth));
     try {
       await settle(town);
-      return town;
-    } catch (error) {
+      town.#close();
+      await berth.stop();
+      return { town, files: readFiles(data) };
+    } finally {
       await town.stop();
-      throw error;
     }
   }
 
+  /** Ends the server and removes its data. */
   async stop(): Promise<void> {
+    this.#close();
+    await this.berth.stop();
+    rmSync(this.berth.data, { recursive: true, force: true });
+  }
+
+  #close(): void {
     this.caller.close();
     this.#database?.close();
-    await this.berth.stop();
+    this.#database = undefined;
   }
 
   readonly person = (name: PersonName): Person => {
@@ -119,10 +151,10 @@ export class Town {
   bearer(name: PersonName, repository: string): Promise<string> {
     const key = `${name} ${repository}`;
     const known = this.#bearers.get(key);
-    if (known !== undefined) return known;
-    const made = this.fetchBearer(this.person(name).basic, [`repository:${repository}:pull,push,delete`]);
-    this.#bearers.set(key, made);
-    return made;
+    if (known !== undefined && known.made > Date.now() - BEARER_MS) return known.bearer;
+    const bearer = this.fetchBearer(this.person(name).basic, [`repository:${repository}:pull,push,delete`]);
+    this.#bearers.set(key, { made: Date.now(), bearer });
+    return bearer;
   }
 
   /** The username and the secret of a person's credential. */
@@ -184,15 +216,28 @@ export class Town {
 }
 
 /** `berth serve` as the suite needs it: its whole log, two processes, nothing for clients without an account. */
-export function startTown(args: string[] = []): Promise<RunningBerth> {
+export function startTown(args: string[] = [], data?: string): Promise<RunningBerth> {
   const flags = ['--anonymous', 'none', '--sign-up', 'open', '--workers', '2', '--log-level', 'debug', ...args];
-  return startBerth({ args: flags });
+  return startBerth({ args: flags, ...(data === undefined ? {} : { data }) });
 }
 
 export function openDatabase({ data }: RunningBerth): Database {
   const database = new Database(join(data, 'berth.db'));
   database.run('pragma busy_timeout = 5000');
   return database;
+}
+
+function readFiles(folder: string): Map<string, Uint8Array> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(paths.map((path) => [relative(folder, path), readFileSync(path)]));
+}
+
+function writeFiles(folder: string, files: ReadonlyMap<string, Uint8Array>): void {
+  for (const [path, content] of files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
 }
 
 /** The secret of the set-up link that the server has printed. */
@@ -259,21 +304,27 @@ async function settle(town: Town): Promise<void> {
       }),
     ),
   );
-  const tokenOf = async (name: string, options: object = { level: 'admin' }, as = basic(name, PASSWORD)) =>
-    basic(name, (await makeToken(caller, as, options)).secret);
+  const tokenOf = async (name: string, options: object = { level: 'admin' }) =>
+    basic(name, (await makeToken(caller, basic(name, PASSWORD), options)).secret);
 
   people.set('nobody', { basic: undefined });
   people.set('stranger', { basic: basic('stella', PASSWORD) });
-  people.set('reader', { basic: await tokenOf('rita') });
-  people.set('writer', { basic: await tokenOf('walter') });
-  people.set('owner', { basic: await tokenOf('olivia') });
-  people.set('teammate', { basic: await tokenOf('theo') });
-  people.set('member', { basic: await tokenOf('mia') });
-  people.set('boss', { basic: await tokenOf('boris') });
   people.set('admin', { basic: admin });
-  people.set('readonly', { basic: await tokenOf('olivia', { level: 'read' }) });
-  people.set('elsewhere', { basic: await tokenOf('olivia', { level: 'delete', repository: REPOSITORY.other }) });
-  people.set('disabled', { basic: await tokenOf('doris') });
+  await Promise.all(
+    (
+      [
+        ['reader', 'rita'],
+        ['writer', 'walter'],
+        ['owner', 'olivia'],
+        ['teammate', 'theo'],
+        ['member', 'mia'],
+        ['boss', 'boris'],
+        ['readonly', 'olivia', { level: 'read' }],
+        ['elsewhere', 'olivia', { level: 'delete', repository: REPOSITORY.other }],
+        ['disabled', 'doris'],
+      ] as const
+    ).map(async ([person, user, options]) => people.set(person, { basic: await tokenOf(user, options) })),
+  );
 
   await makeOrganization(town);
   for (const place of ['app', 'open', 'tool', 'other', 'third'] as const) {
@@ -299,10 +350,6 @@ async function settle(town: Town): Promise<void> {
   });
   people.set('revoked', { basic: basic('chief', revoked.secret) });
   people.set('expired', { basic: basic('chief', expired.secret) });
-  // Bearer tokens that were got while the credential was good; they live on for some minutes.
-  for (const name of ['revoked', 'expired', 'disabled'] as const) {
-    for (const place of PLACES) await town.bearer(name, REPOSITORY[place]);
-  }
   await caller.expect(204, 'DELETE', `/api/v1/tokens/${revoked.id}`, { as: admin });
   town.sql((database) =>
     database.run('update access_tokens set expires_at = ? where id = ?', [Date.now() - 1, expired.id]),

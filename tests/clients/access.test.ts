@@ -30,6 +30,13 @@ describe.if(canRun)('a client without a login', () => {
     ]);
     const server = await startBerth({ data });
     await run(['skopeo', 'copy', '--dest-tls-verify=false', image.source, `docker://${server.host}/app:1`]);
+    // What everyone pushes, everyone may read, until it is made private.
+    const made = await fetch(`${server.url}/api/v1/repositories/app`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ visibility: 'private' }),
+    });
+    expect(made.status).toBe(200);
     await server.stop();
   });
 
@@ -72,10 +79,10 @@ describe.if(canRun)('a client without a login', () => {
         ['push', `${server.host}/app:2`],
       ]) {
         const { code, stderr } = await engine.tryDocker(command);
-        expect([code, stderr]).toEqual([1, expect.stringMatching(/unauthorized|no basic auth credentials/)]);
+        expect([code, stderr]).toEqual([1, expect.stringMatching(/unauthorized|denied|no basic auth credentials/)]);
       }
       const skopeo = await tryRun(['skopeo', 'inspect', '--tls-verify=false', `docker://${server.host}/app:1`]);
-      expect([skopeo.code, skopeo.stderr]).toEqual([1, expect.stringContaining('unauthorized')]);
+      expect([skopeo.code, skopeo.stderr]).toEqual([1, expect.stringMatching(/unauthorized|denied/)]);
     } finally {
       await server.stop();
     }

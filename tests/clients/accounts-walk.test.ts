@@ -68,10 +68,10 @@ for (const { name, tools, start } of CLIENTS) {
     const runs = async (repository: string) => expect(await client.run(at(repository))).toBe(client.image.prints);
 
     const UNKNOWN = /^failed: .*(unauthorized|denied|authentication required|authorization failed)/is;
-    /** containerd sometimes loses the 401 to a manifest when it has found all that the manifest names. */
-    const READ_ONLY = /^failed: .*(unauthorized|denied|authorization failed|closed pipe)/is;
     const HIDDEN = /^failed: .*(not found|name unknown)/is;
     const REFUSED = /^failed: .*(denied|403 Forbidden)/is;
+    /** ctr sometimes loses the answer to a manifest that it was still sending, when it had found all that the manifest names. */
+    const READ_ONLY = /^failed: .*(denied|403 Forbidden|unauthorized|authorization failed|closed pipe)/is;
     const WRONG = /^failed: .*(unauthorized|invalid username\/password)/is;
 
     test('a wrong password is refused when the log-in is made or, where there is none, used', async () => {
@@ -94,14 +94,16 @@ for (const { name, tools, start } of CLIENTS) {
       await login(bob, bob.password);
       expect(await pull('alice/app')).toMatch(HIDDEN);
       // The same words as for a name that there is not.
-      const said = (await pull('alice/app')).replaceAll('alice/app', 'NAME');
-      expect((await pull('alice/none')).replaceAll('alice/none', 'NAME')).toBe(said);
+      const wordsFor = async (name: string) =>
+        (await pull(name)).replaceAll(name, 'NAME').replaceAll(/time="[^"]*"/g, '');
+      expect(await wordsFor('alice/none')).toBe(await wordsFor('alice/app'));
       expect(await pushMore('alice/app')).toMatch(REFUSED);
 
       await registry.grant(alice, 'alice/app', 'bob', 'read');
       expect(await pull('alice/app')).toBe('done');
       await runs('alice/app');
-      expect(await pushMore('alice/app')).toMatch(REFUSED);
+      expect(await pushMore('alice/app')).toMatch(READ_ONLY);
+      expect(await registry.tags(alice, 'alice/app')).toEqual(['1.0']);
       await registry.grant(alice, 'alice/app', 'bob', 'write');
       expect(await pushMore('alice/app')).toBe('done');
       await logout();
@@ -128,7 +130,8 @@ for (const { name, tools, start } of CLIENTS) {
       expect(await pushMore('alice/public')).toMatch(READ_ONLY);
       await login(bob, bob.password);
       expect(await pull('alice/public')).toBe('done');
-      expect(await pushMore('alice/public')).toMatch(REFUSED);
+      expect(await pushMore('alice/public')).toMatch(READ_ONLY);
+      expect(await registry.tags(alice, 'alice/public')).toEqual(['1.0']);
       await logout();
     });
 
@@ -145,7 +148,8 @@ for (const { name, tools, start } of CLIENTS) {
       await login(alice, read.secret);
       expect(await pull('alice/by-token')).toBe('done');
       await runs('alice/by-token');
-      expect(await pushMore('alice/by-token')).toMatch(REFUSED);
+      expect(await pushMore('alice/by-token')).toMatch(READ_ONLY);
+      expect(await registry.tags(alice, 'alice/by-token')).toEqual(['1.0']);
       await logout();
       expect(await registry.hashes()).toBe(before);
     });

@@ -32,6 +32,7 @@ export interface AccountsRegistry {
   makeRobot: (account: Account, namespace: string, name: string) => Promise<string>;
   createRepository: (account: Account, name: string, visibility: 'public' | 'private') => Promise<void>;
   visibility: (account: Account, name: string) => Promise<'public' | 'private'>;
+  tags: (account: Account, name: string) => Promise<string[]>;
   /** Gives a user a role in a repository. */
   grant: (account: Account, name: string, user: string, role: 'read' | 'write') => Promise<void>;
   /** `berth_password_hashes_total`: how many passwords were hashed so far. */
@@ -45,6 +46,7 @@ export interface AccountsRegistry {
   stop: () => Promise<void>;
 }
 
+const tagList = z.object({ tags: z.array(z.string()) });
 const repositoryShown = z.object({ visibility: z.enum(['public', 'private']) });
 
 export interface TokenWanted {
@@ -118,6 +120,11 @@ export async function startAccounts(): Promise<AccountsRegistry> {
     },
     async visibility(account, name) {
       return repositoryShown.parse(await call(bearer(account), 'GET', `repositories/${name}`)).visibility;
+    },
+    async tags(account, name) {
+      const headers = { Authorization: bearer(account) };
+      const response = await fetch(`${server.url}/v2/${name}/tags/list`, { headers });
+      return tagList.parse(await response.json()).tags;
     },
     async grant(account, name, user, role) {
       await call(bearer(account), 'PUT', `repositories/${name}/grants`, { user, role });

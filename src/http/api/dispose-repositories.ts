@@ -1,7 +1,7 @@
 import { OciError } from '../../oci/errors.ts';
 import { isRepositoryName } from '../../oci/names.ts';
 import type { RegistryContext } from '../../registry/context.ts';
-import { deleteRepository } from '../../registry/repository-deletion.ts';
+import { deleteRepository, planRepositoryDeletion } from '../../registry/repository-deletion.ts';
 import { transferRepositories } from '../../registry/repository-renaming.ts';
 import type { BerthRequest } from '../request.ts';
 
@@ -27,7 +27,13 @@ export async function disposeRepositories(
     );
   }
   if (wanted === 'delete') {
-    for (const name of names) if (isRepositoryName(name)) await deleteRepository(registry, name, request.actor);
+    const all = names.filter(isRepositoryName);
+    // First of all: else the ones before the one that can't be deleted would be gone.
+    for (const name of all) {
+      const { users } = await planRepositoryDeletion(registry, name);
+      if (users.length > 0) throw new OciError('CONFLICT', `repositories: ${name} is in use: ${users.join('; ')}`);
+    }
+    for (const name of all) await deleteRepository(registry, name, request.actor);
     return;
   }
   const { transferTo } = wanted;

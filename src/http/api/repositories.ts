@@ -62,6 +62,7 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
     method: 'POST',
     path: '/api/v1/repositories',
     access: 'read',
+    target: 'catalog',
     summary: 'Make an empty repository; needs the right to push there',
     chapter: 'repositories',
     body: newRepositoryBody,
@@ -71,6 +72,7 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
       const name = parseRepositoryName(body.name);
       await request.require('write', { kind: 'repository', name });
       await createRepository(registry, { ...body, name }, request.actor);
+      await nextTurn();
       return info(registry, request, name);
     },
   }),
@@ -87,6 +89,7 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
       const to = parseRepositoryName(body.to);
       await requirePlace(context, request, from, to);
       await renameRepository(context.registry, from, to, request.actor);
+      await nextTurn();
       return info(context.registry, request, to);
     },
   }),
@@ -166,6 +169,11 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
 
 function nameOf(request: BerthRequest): RepositoryName {
   return parseRepositoryName(request.param('name'));
+}
+
+/** Who may do what is cached for a turn of the event loop: what this request changed shows in the next one. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function info(

@@ -1,5 +1,5 @@
 import { auditAlone } from '../../accounts/audit.ts';
-import { checkLoginAllowed, countFailedLogin, countGoodLogin } from '../../accounts/login-limits.ts';
+import { beginLogin, countGoodLogin, recordFailedLogin } from '../../accounts/login-limits.ts';
 import { endSession, findSession, removeExpired, type SessionUser } from '../../accounts/web-sessions.ts';
 import type { Auth, AuthParts } from './auth.ts';
 import { isSecure, type SessionCall } from './call.ts';
@@ -59,11 +59,16 @@ export class SessionContext {
 
   /** @throws OciError TOOMANYREQUESTS */
   checkAllowed(call: SessionCall, username: string, userId: string | undefined): Promise<void> {
-    return checkLoginAllowed(this.parts.accounts, username, call.source, userId);
+    return beginLogin(this.parts.accounts, username, call.source, userId);
+  }
+
+  /** A right one that is not the end of a log-in. */
+  countGood(call: SessionCall, user: { id: string; username: string }): Promise<void> {
+    return countGoodLogin(this.parts.accounts, user, call.source);
   }
 
   countFailure(call: SessionCall, username: string): Promise<void> {
-    return countFailedLogin(this.parts.accounts, username, { name: username, source: call.source });
+    return recordFailedLogin(this.parts.accounts, username, { name: username, source: call.source });
   }
 
   /**

@@ -22,6 +22,7 @@ export async function changePassword(context: SessionContext, call: SessionCall,
     await context.countFailure(call, user.name);
     throw new OciError('DENIED', 'currentPassword: is wrong');
   }
+  await context.countGood(call, { id: user.id, username: user.name });
   await setPassword(accounts, passwords, user.name, newPassword, { name: user.name, source: call.source });
   const { internalAdapter } = await (await context.auth(call)).$context;
   const session = await internalAdapter.createSession(user.id, false, {

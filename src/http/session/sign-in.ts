@@ -38,6 +38,7 @@ export async function signIn(context: SessionContext, call: SessionCall): Promis
   if (code === 'INVALID_USERNAME_OR_PASSWORD' || code === USER_DISABLED) return refuse(context, call, username);
   if (code !== undefined) throw refusal(code);
   if (context.cookies.issuedToken(answer.headers) === undefined) {
+    await context.countGood(call, user);
     return answerOf({ twoFactorRequired: true, user: null }, context.cookies.challengeCookies(answer.headers));
   }
   const session = await context.loggedIn(call, answer, 'password');

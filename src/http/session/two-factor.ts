@@ -80,7 +80,10 @@ async function ask(
   const headers = authHeaders(call, call.request.headers.get('cookie') ?? '');
   const answer = await question(auth, { headers, asResponse: true });
   const code = await refusalCode(answer.clone());
-  if (code === undefined) return answer;
+  if (code === undefined) {
+    await context.countGood(call, { id: user.id, username: user.name });
+    return answer;
+  }
   if (code === 'INVALID_PASSWORD') {
     await context.countFailure(call, user.name);
     throw new OciError('DENIED', 'password: is wrong');

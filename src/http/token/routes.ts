@@ -43,7 +43,11 @@ async function getToken(context: TokenContext, request: BerthRequest): Promise<R
 
 async function postToken(context: TokenContext, request: BerthRequest): Promise<Response> {
   const form = new URLSearchParams(await readText(request, FORM_MAX_BYTES));
-  const field = (name: string) => form.get(name) ?? undefined;
+  const field = (name: string) => {
+    const value = form.get(name) ?? undefined;
+    if (value?.includes('\0')) throw new OciError('BODY_INVALID', `${name}: holds a NUL character`);
+    return value;
+  };
   checkService(context, field('service'));
   const scopes = parseScopes(form.getAll('scope'));
   const grant = field('grant_type');
