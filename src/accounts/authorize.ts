@@ -82,7 +82,7 @@ export class Authorizer {
       const place = await this.reader.place(name);
       const role = await this.role(identity, place);
       const may = (access: RepositoryAccess) =>
-        roleAllows(role, access) && limited(identity, access, place.name) === undefined;
+        roleAllows(role, access) && this.#limited(identity, access, place) === undefined;
       const asked = new Set(
         scope.actions.flatMap((action) => (action === '*' ? ['pull', 'push', 'delete'] : [action])),
       );
@@ -114,6 +114,12 @@ export class Authorizer {
       return 'admin';
     }
     return higher(open, await this.reader.grantedRole(identity.id, place.namespaceId, place.repositoryId));
+  }
+
+  /** Why the credential may not; what everyone may read, every credential may, as the base image of a build. */
+  #limited(identity: Identity, access: RepositoryAccess, place: Place): string | undefined {
+    if (access === 'read' && roleAllows(this.#openRole(place), 'read')) return undefined;
+    return limited(identity, access, place.name);
   }
 
   /** What everyone may do there. */
@@ -159,7 +165,7 @@ export class Authorizer {
         if (!roleAllows(role, access)) {
           return refusal(identity, access, `you may not ${access} ${target.name}`);
         }
-        const limit = limited(identity, access, place.name);
+        const limit = this.#limited(identity, access, place);
         return limit === undefined ? ALLOWED : { kind: 'denied', reason: limit };
       }
     }

@@ -8,7 +8,7 @@ export type Way = 'basic' | 'bearer';
 const TABLE = `
                     nobody  strang reader writer owner teamma member boss admin robot readonly expire revoke disabl elsewhere otherbot  browser
 read app            401     404    ok     ok     404   ok     404    ok   ok    ok    404      401    401    401    404       404  404
-read open           ok      ok     ok     ok     ok    ok     ok     ok   ok    ok    ok       401    401    401    403/404   ok   ok
+read open           ok      ok     ok     ok     ok    ok     ok     ok   ok    ok    ok       401    401    401    ok        ok   ok
 read tool           401     404    ok     ok     ok    404    404    404  ok    404   ok       401    401    401    403/404   404  404
 read missing        401     404    404    404    404   404    404    ok   ok    ok    404      401    401    401    404       404  404
 
