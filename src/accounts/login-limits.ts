@@ -1,10 +1,16 @@
+import type { Transaction } from 'kysely';
+import type { Schema } from '../database/schema.ts';
 import { OciError } from '../oci/errors.ts';
-import { auditAlone } from './audit.ts';
+import { audit } from './audit.ts';
 import type { AccountsContext, Origin } from './context.ts';
 
 const WINDOW_MS = 15 * 60_000;
 /** Failures within the window, after which the next try is refused unread. */
 const MOST = { pair: 10, address: 100, account: 50 } as const;
+type Kind = keyof typeof MOST;
+const KINDS: readonly Kind[] = ['pair', 'address', 'account'];
+/** How long a try waits for others that are under way. */
+const WAIT_MS = 10_000;
 /** From where a user has logged in within this time, others' guesses do not lock it out. */
 const KNOWN_MS = 90 * 86_400_000;
 
@@ -16,7 +22,8 @@ const KNOWN_MS = 90 * 86_400_000;
  * - a name, from wherever: 50, but not for an address that the user has logged in from in the last 90 days. So nobody
  *   locks the owner out by guessing. Access tokens are not guessed and not limited.
  *
- * A try counts from its beginning, so that many at once are not more than the limit; `countGoodLogin` takes it back.
+ * Tries under way count too, so that many at once are not more than the limit: one above it waits for what becomes of the others,
+ * and goes on when they were right. Each is ended by `recordFailedLogin` or `countGoodLogin`.
  *
  * @throws OciError TOOMANYREQUESTS, with the seconds to wait in its detail
  */
@@ -26,39 +33,61 @@ export async function beginLogin(
   source: string,
   userId: string | undefined,
 ): Promise<void> {
-  const now = context.now();
   const known = userId !== undefined && (await isKnown(context, userId, source));
-  await context.database.relaxedTransaction(async (tx) => {
-    for (const kind of ['pair', 'address', 'account'] as const) {
-      const { failures, since } = await tx
-        .insertInto('login_failures')
-        .values({ key: keyOf(kind, username, source), failures: 1, since: now })
-        .onConflict((conflict) =>
-          conflict.column('key').doUpdateSet((update) => ({
-            failures: update
-              .case()
-              .when('login_failures.since', '>', now - WINDOW_MS)
-              .then(update('login_failures.failures', '+', 1))
-              .else(1)
-              .end(),
-            since: update
-              .case()
-              .when('login_failures.since', '>', now - WINDOW_MS)
-              .then(update.ref('login_failures.since'))
-              .else(now)
-              .end(),
-          })),
-        )
-        .returning(['failures', 'since'])
-        .executeTakeFirstOrThrow();
-      // What is refused is not counted: the transaction ends here.
-      if (failures > MOST[kind] && !(kind === 'account' && known)) throw tooMany(since + WINDOW_MS - now);
-    }
+  const kinds = KINDS.filter((kind) => kind !== 'account' || !known);
+  const deadline = performance.now() + WAIT_MS;
+  for (;;) {
+    const ms = await tryToBegin(context, username, source, kinds);
+    if (ms === undefined) return;
+    if (performance.now() > deadline) throw tooMany(ms);
+    await Bun.sleep(100 + 100 * Math.random());
+  }
+}
+
+/** @returns how long the window still is when the others under way must be waited for. @throws OciError TOOMANYREQUESTS */
+async function tryToBegin(
+  context: AccountsContext,
+  username: string,
+  source: string,
+  kinds: readonly Kind[],
+): Promise<number | undefined> {
+  const now = context.now();
+  const keys = kinds.map((kind) => keyOf(kind, username, source));
+  return context.database.relaxedTransaction(async (tx) => {
     // Old rows go as new ones come.
     await tx
       .deleteFrom('login_failures')
-      .where('since', '<', now - 2 * WINDOW_MS)
+      .where('since', '<=', now - WINDOW_MS)
       .execute();
+    for (const key of keys) {
+      await tx
+        .insertInto('login_failures')
+        .values({ key, failures: 0, since: now })
+        .onConflict((conflict) => conflict.column('key').doNothing())
+        .execute();
+    }
+    // A write first: who else begins waits here, and reads what this one has written.
+    await tx
+      .updateTable('login_failures')
+      .set((update) => ({ pending: update('pending', '+', 1) }))
+      .where('key', 'in', keys)
+      .execute();
+    const rows = await tx.selectFrom('login_failures').selectAll().where('key', 'in', keys).execute();
+    let wait: number | undefined;
+    for (const kind of kinds) {
+      const row = rows.find(({ key }) => key === keyOf(kind, username, source));
+      if (row === undefined) continue;
+      const left = row.since + WINDOW_MS - now;
+      if (row.failures >= MOST[kind]) throw tooMany(left);
+      if (row.failures + row.pending > MOST[kind]) wait = Math.max(wait ?? 0, left);
+    }
+    if (wait === undefined) return undefined;
+    await tx
+      .updateTable('login_failures')
+      .set((update) => ({ pending: update('pending', '-', 1) }))
+      .where('key', 'in', keys)
+      .execute();
+    return wait;
   });
 }
 
@@ -71,16 +100,16 @@ function tooMany(ms: number): OciError {
   );
 }
 
-/** Writes down a wrong one; `beginLogin` has counted it. */
+/** A wrong one: it counts, and is written down. */
 export async function recordFailedLogin(context: AccountsContext, username: string, origin: Origin): Promise<void> {
-  await auditAlone(
-    context,
-    { ...origin, name: username },
-    { action: 'login.failure', subject: username, outcome: 'refused' },
-  );
+  await context.database.relaxedTransaction(async (tx) => {
+    await end(tx, KINDS, username, origin.source, 1);
+    const line = { action: 'login.failure', subject: username, outcome: 'refused' } as const;
+    await audit(tx, context.now(), { ...origin, name: username }, line);
+  });
 }
 
-/** A right password: it is no failure, those of the name from the address are forgotten, and the address is known from now on. */
+/** A right one: those of the name from the address are forgotten, and the address is known from now on. */
 export async function countGoodLogin(
   context: AccountsContext,
   user: { id: string; username: string },
@@ -88,24 +117,42 @@ export async function countGoodLogin(
 ): Promise<void> {
   const now = context.now();
   await context.database.relaxedTransaction(async (tx) => {
+    await end(tx, KINDS, user.username, source, 0);
     await tx
-      .deleteFrom('login_failures')
+      .updateTable('login_failures')
+      .set({ failures: 0 })
       .where('key', '=', keyOf('pair', user.username, source))
       .execute();
-    for (const kind of ['address', 'account'] as const) {
-      await tx
-        .updateTable('login_failures')
-        .set((update) => ({ failures: update('failures', '-', 1) }))
-        .where('key', '=', keyOf(kind, user.username, source))
-        .where('failures', '>', 0)
-        .execute();
-    }
     await tx
       .insertInto('known_addresses')
       .values({ user_id: user.id, address: source, last_at: now })
       .onConflict((conflict) => conflict.columns(['user_id', 'address']).doUpdateSet({ last_at: now }))
       .execute();
   });
+}
+
+async function end(
+  tx: Transaction<Schema>,
+  kinds: readonly Kind[],
+  username: string,
+  source: string,
+  failed: 0 | 1,
+): Promise<void> {
+  const keys = kinds.map((kind) => keyOf(kind, username, source));
+  await tx
+    .updateTable('login_failures')
+    .set((update) => ({
+      failures: update('failures', '+', failed),
+      // One that began before its row's window ended is not in the new row.
+      pending: update
+        .case()
+        .when('pending', '>', 0)
+        .then(update('pending', '-', 1))
+        .else(0)
+        .end(),
+    }))
+    .where('key', 'in', keys)
+    .execute();
 }
 
 async function isKnown(context: AccountsContext, userId: string, source: string): Promise<boolean> {
@@ -119,7 +166,7 @@ async function isKnown(context: AccountsContext, userId: string, source: string)
   return row !== undefined;
 }
 
-function keyOf(kind: keyof typeof MOST, username: string, source: string): string {
+function keyOf(kind: Kind, username: string, source: string): string {
   const name = username.slice(0, 100);
   return kind === 'pair' ? `pair ${name} ${source}` : kind === 'address' ? `address ${source}` : `account ${name}`;
 }

@@ -54,7 +54,7 @@ function readsUnowned(mode: AnonymousMode): boolean {
   return mode === 'pull' || mode === 'push';
 }
 
-/** With a token that is for one repository. */
+/** With a token that is for one repository: that, and what everyone may read. */
 async function onlyRepository(authorizer: Authorizer, identity: Identity, name: RepositoryName): Promise<Readable> {
   const found = await authorizer.reader.database.read
     .selectFrom('repositories')
@@ -63,7 +63,8 @@ async function onlyRepository(authorizer: Authorizer, identity: Identity, name: 
     .executeTakeFirst();
   const role = await authorizer.role(identity, await authorizer.reader.place(name));
   const repositories = found !== undefined && roleAllows(role, 'read') ? [found.id] : [];
-  return { kind: 'some', public: false, namespaces: [], repositories, unowned: false };
+  const unowned = readsUnowned(authorizer.policy.anonymous);
+  return { kind: 'some', public: true, namespaces: [], repositories, unowned };
 }
 
 async function readableByRobot(

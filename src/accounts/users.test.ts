@@ -225,6 +225,22 @@ onEachDatabase('accounts', (newPlace) => {
       expect(await codeOf(credentials.prove('ivy', PASSWORD, '192.0.2.9'))).toBe('done');
     });
 
+    test('is not what forty right ones at once from one address are', async () => {
+      const { credentials, add } = await open();
+      await add('lena');
+      const tries = Array.from({ length: 40 }, () => codeOf(credentials.provePassword('lena', PASSWORD, 'one', false)));
+      expect(new Set(await Promise.all(tries))).toEqual(new Set(['done']));
+    });
+
+    test('forty times at once is guessing ten times', async () => {
+      const { credentials, add } = await open();
+      await add('lena');
+      const tries = Array.from({ length: 40 }, (_, i) => codeOf(credentials.prove('lena', `guess number ${i}`, 'one')));
+      const codes = await Promise.all(tries);
+      expect(codes.filter((code) => code === 'UNAUTHORIZED')).toHaveLength(10);
+      expect(codes.filter((code) => code === 'TOOMANYREQUESTS')).toHaveLength(30);
+    });
+
     test('by many addresses stops, and does not lock out who has logged in from where it is', async () => {
       const { credentials, add } = await open();
       await add('jack');

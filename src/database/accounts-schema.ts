@@ -203,10 +203,11 @@ interface InstanceKeyTable {
   value: string;
 }
 
-/** Failed log-ins under a key since a moment. */
+/** Log-ins under a key since a moment: those that failed, and those under way. */
 interface LoginFailureTable {
   key: string;
   failures: number;
+  pending: Generated<number>;
   since: number;
 }
 

@@ -230,6 +230,7 @@ export async function up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>
     .createTable('login_failures')
     .addColumn('key', 'text', key)
     .addColumn('failures', 'integer', required)
+    .addColumn('pending', 'integer', (column) => column.notNull().defaultTo(0))
     .addColumn('since', 'bigint', required)
     .execute();
 
