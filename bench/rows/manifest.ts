@@ -10,6 +10,8 @@ import { number } from '../table.ts';
 const repository = 'bench/app';
 const ACCEPT = { Accept: `${manifestType}, application/vnd.docker.distribution.manifest.v2+json` };
 
+/** A registry that is closed answers 401 at `/v2/`. */
+const FIRST_REQUEST = { 'docker-registry': {}, berth: { firstRequest: '/readyz' } };
 const CLOSED = ['--anonymous', 'none'];
 const USER = 'bench-admin';
 const PASSWORD = 'a password for the benchmark';
@@ -25,13 +27,17 @@ export const manifest: Row = {
     try {
       let digest = '';
       for (const contender of contenders) {
-        digest = await withRegistry(bench, contender, { data: data[contender] }, pushImage);
+        digest = await withRegistry(bench, contender, { data: data[contender] }, async (server) => {
+          const pushed = await pushImage(server);
+          if (contender === 'berth') await makePrivate(server);
+          return pushed;
+        });
       }
       await run([bench.berth, 'setup', '--data', data.berth, '--username', USER, '--password-stdin'], {
         input: PASSWORD,
       });
       const load = (name: string, contender: Contender, args: string[]) => (round: number) =>
-        withRegistry(bench, contender, { data: data[contender], args }, async (server) => {
+        withRegistry(bench, contender, { data: data[contender], args, ...FIRST_REQUEST[contender] }, async (server) => {
           const accept = contender === 'berth' ? { ...ACCEPT, ...(await authorization(server.url)) } : ACCEPT;
           await checkManifest(server.url, repository, 'latest', digest, accept);
           const url = `${server.url}/v2/${repository}/manifests/latest`;
@@ -82,6 +88,15 @@ function measurement(
       `server CPU a request: docker-registry ${number(median(cpu['docker-registry'] ?? []))} µs, Berth ${number(median(berthCpu ?? []))} µs`,
     ],
   };
+}
+
+async function makePrivate(server: Server): Promise<void> {
+  const response = await fetch(`${server.url}/api/v1/repositories/${repository}`, {
+    method: 'PATCH',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ visibility: 'private' }),
+  });
+  if (!response.ok) throw new Error(`${repository} could not be made private: ${await response.text()}`);
 }
 
 /** As a client does: the challenge, then a token for the repository. */
