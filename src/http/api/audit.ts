@@ -20,30 +20,18 @@ export const AUDIT_ROUTES: readonly ApiRoute[] = [
       return pageOfLines(accounts, filterOf(query), { before: numberCursor(request), limit: limitOf(request) });
     },
   }),
-  {
+  apiRoute({
     method: 'GET',
     path: '/api/v1/audit/export',
     access: 'administrator',
     summary: 'The same as JSON lines, all of it, newest first',
     chapter: 'audit',
     query: auditFilter,
-    async handler({ accounts }, request) {
-      const given = Object.fromEntries(
-        Object.keys(auditFilter.shape).flatMap((name) => {
-          const value = request.query(name);
-          return value === undefined ? [] : [[name, value]];
-        }),
-      );
-      const filter = auditFilter.safeParse(given);
-      if (!filter.success) {
-        const issue = filter.error.issues[0];
-        throw new OciError('QUERY_INVALID', `${issue?.path.join('.')}: ${issue?.message}`);
-      }
-      return new Response(exported(accounts, filterOf(filter.data)), {
+    handler: async ({ accounts }, _, { query }) =>
+      new Response(exported(accounts, filterOf(query)), {
         headers: { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' },
-      });
-    },
-  },
+      }),
+  }),
   apiRoute({
     method: 'GET',
     path: '/api/v1/namespaces/:namespace/audit',
