@@ -24,6 +24,9 @@ const SUITES = {
   crash: { path: 'tests/crash', timeout: 900 },
   soak: { path: 'tests/soak', timeout: 600 },
   clients: { path: 'tests/clients', timeout: 600 },
+  agent: { path: 'tests/agent', timeout: 300 },
+  local: { path: 'tests/local', timeout: 300 },
+  ship: { path: 'tests/ship', timeout: 300 },
 };
 
 const chosen = process.argv.slice(2);

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { agentTokens } from './accounts/agent-tokens.ts';
 import { audit } from './accounts/audit.ts';
 import { Authorizer } from './accounts/authorize.ts';
 import { BearerTokens } from './accounts/bearer.ts';
@@ -26,8 +27,15 @@ import type { Connection } from './http/request.ts';
 import { createSessions } from './http/session/sessions.ts';
 import { digestOf } from './oci/digest.ts';
 import type { RegistryContext, RegistryStep } from './registry/context.ts';
+import { describeImage, findImage, holdImage, pointTag, presentImages, tagsOfImage } from './registry/image-source.ts';
 import { PullReader } from './registry/pull-reader.ts';
 import { UploadHashes } from './registry/upload-hashes.ts';
+import type { Conductor } from './releases/conductor.ts';
+import { DEFAULT_POLICY, type ReleasesContext } from './releases/context.ts';
+import { followRepositoryInReleases } from './releases/repository-move.ts';
+import { digestsInUse, usersOf } from './releases/roots.ts';
+import { SecretBox } from './releases/secret-box.ts';
+import { tagMoved } from './releases/triggers.ts';
 import { StoreUnavailableError } from './storage/blob-store.ts';
 import { FilesystemBlobStore, type StoreStep } from './storage/filesystem/filesystem-blob-store.ts';
 
@@ -70,10 +78,14 @@ export async function openRegistry(
     process: processName,
     onStep,
     onReceived: hooks.onReceived ?? (() => {}),
-    usersOf: async () => [],
-    digestsInUse: async () => new Set(),
+    usersOf,
+    digestsInUse: () => digestsInUse(database.read),
     record: (tx, actor, entry) => audit(tx, Date.now(), actor, entry),
-    moved: followRepository,
+    tagMoved: (tx, moved) => tagMoved({ now: Date.now }, tx, moved),
+    moved: async (tx, move) => {
+      await followRepository(tx, move);
+      await followRepositoryInReleases(tx, move);
+    },
   };
   return { registry, store, close: () => database.close() };
 }
@@ -112,10 +124,33 @@ export function openSetupOf({ database, now, newId }: RegistryContext): Promise<
   return openSetup({ database, now, newId, policy: { anonymous: 'none', signUp: 'closed' } });
 }
 
+/** Releases over an open registry. */
+export function openReleases(registry: RegistryContext, secretKey: Uint8Array): ReleasesContext {
+  const { database, now, newId } = registry;
+  return {
+    database,
+    images: {
+      find: (repository, reference) => findImage(registry, repository, reference),
+      tags: (repository) => tagsOfImage(registry, repository),
+      describe: (repository, digest) => describeImage(registry, repository, digest),
+      hold: (tx, repository, digest) => holdImage(registry, tx, repository, digest),
+      present: presentImages,
+      point: (tx, repository, tag, digest, actor) => pointTag(registry, tx, repository, tag, digest, actor),
+    },
+    secrets: new SecretBox(secretKey),
+    tokens: agentTokens({ now, newId }),
+    policy: DEFAULT_POLICY,
+    now,
+    record: (tx, actor, entry) => audit(tx, now(), actor, entry),
+  };
+}
+
 /** The HTTP side of one worker. */
 export function createServer(options: {
   settings: Settings;
   registry: RegistryContext;
+  releases: ReleasesContext;
+  conductor: Conductor;
   keys: InstanceKeys;
   instruments: Instruments;
   log: Logger;
@@ -124,7 +159,7 @@ export function createServer(options: {
   accepting: () => boolean;
   metrics: OperationsSources['metrics'];
 }): (request: Request) => Response | Promise<Response> {
-  const { settings, registry, keys } = options;
+  const { settings, registry, releases, conductor, keys } = options;
   const { database, now, newId } = registry;
   const policy = { anonymous: settings.anonymous, signUp: settings.signUp };
   const accounts: AccountsContext = { database, now, newId, policy };
@@ -163,7 +198,18 @@ export function createServer(options: {
   return createApp(
     {
       registry,
-      api: { registry, accounts, credentials, passwords, reader, authorizer, sessions, service: keys.service },
+      api: {
+        registry,
+        releases,
+        conductor,
+        accounts,
+        credentials,
+        passwords,
+        reader,
+        authorizer,
+        sessions,
+        service: keys.service,
+      },
       token: { accounts, authorizer, credentials, bearers },
       operations,
     },

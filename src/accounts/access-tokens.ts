@@ -20,11 +20,11 @@ export interface AccessToken {
   lastUsedFrom: string | null;
 }
 
-/** Whose it is. */
+/** Whose it is. An enrolled server's are made by `agent-tokens.ts`. */
 export type TokenOwner = { userId: string } | { robotId: number };
 
 export interface NewToken {
-  kind: AccessTokenKind;
+  kind: Exclude<AccessTokenKind, 'agent'>;
   owner: TokenOwner;
   name: string;
   level: AccessLevel;
@@ -59,6 +59,7 @@ export async function createToken(
     kind: token.kind,
     user_id: 'userId' in token.owner ? token.owner.userId : null,
     robot_id: 'robotId' in token.owner ? token.owner.robotId : null,
+    target_id: null,
     parent_id: token.parentId ?? null,
     name: token.name,
     level: token.level,

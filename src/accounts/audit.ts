@@ -45,6 +45,23 @@ export const AUDIT_ACTIONS = [
   'tag.push',
   'tag.delete',
   'tag.rollback',
+  'tag.promote',
+  'stack.create',
+  'stack.update',
+  'stack.delete',
+  'environment.create',
+  'environment.update',
+  'environment.delete',
+  'environment.hold',
+  'environment.resume',
+  'config.change',
+  'target.enroll',
+  'target.revoke',
+  'release.create',
+  'release.revoke',
+  'deployment.create',
+  'deployment.cancel',
+  'deployment.rollback',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -122,6 +139,7 @@ export async function listAudit(
         where.and([where('subject', '>', `${subject}@`), where('subject', '<', `${subject}A`)]),
         where.and([where('subject', '>', `${subject}/`), where('subject', '<', `${subject}0`)]),
         where.and([where('subject', '>', `${subject}+`), where('subject', '<', `${subject},`)]),
+        where.and([where('subject', '>', `${subject}#`), where('subject', '<', `${subject}$`)]),
       ]),
     );
   }

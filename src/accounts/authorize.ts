@@ -1,7 +1,8 @@
 import type { RepositoryName } from '../oci/names.ts';
 import type { Bearer } from './bearer.ts';
 import type { AccountsPolicy } from './context.ts';
-import type { Identity, UserIdentity } from './identity.ts';
+import { userIdentity } from './credentials.ts';
+import type { AgentIdentity, Identity, UserIdentity } from './identity.ts';
 import type { PermissionReader, Place } from './permission-reader.ts';
 import { higher, levelAllows, type RepositoryAccess, type Role, roleAllows } from './roles.ts';
 import type { Scope } from './scopes.ts';
@@ -14,15 +15,18 @@ import type { Scope } from './scopes.ts';
  *   itself (`/v2/`, the catalog).
  * - `account`: a user, with a credential that stands for all of it (a password, a session, a token of level `admin`).
  * - `administrator`: such a user who is an administrator.
+ * - `agent`: an enrolled server, with its own token.
  */
-export type Access = 'none' | RepositoryAccess | 'account' | 'administrator';
+export type Access = 'none' | RepositoryAccess | 'account' | 'administrator' | 'agent';
 
 /** What the path names. */
 export type Target =
   | { kind: 'instance' }
   | { kind: 'catalog' }
   | { kind: 'repository'; name: RepositoryName }
-  | { kind: 'namespace'; name: string };
+  | { kind: 'namespace'; name: string }
+  /** A stack, there or not, or all of a namespace. */
+  | { kind: 'stack'; namespace: string; stack: string };
 
 /**
  * - `unauthenticated`: log in and try again (401).
@@ -75,7 +79,8 @@ export class Authorizer {
     const granted: Scope[] = [];
     for (const scope of asked) {
       if (scope.type === 'registry') {
-        granted.push({ ...scope, actions: scope.actions.includes('*') ? ['*'] : [] });
+        const may = identity.kind !== 'agent' && scope.actions.includes('*');
+        granted.push({ ...scope, actions: may ? ['*'] : [] });
         continue;
       }
       const name = scope.name as RepositoryName;
@@ -100,20 +105,50 @@ export class Authorizer {
   /** The role in a place, whatever the credential narrows. */
   async role(identity: Identity, place: Place): Promise<Role> {
     const open = this.#openRole(place);
-    if (open === 'admin' || identity.kind === 'anonymous') return open;
+    if (identity.kind === 'agent') return (await this.#agentPulls(identity, place)) ? higher(open, 'read') : open;
+    if (open === 'admin') return open;
+    return higher(open, await this.#ownRole(identity, place));
+  }
+
+  /** The role in all stacks of a namespace: as in a private repository there that nobody has made. */
+  async stackRole(identity: Identity, namespace: string): Promise<Role> {
+    const found = await this.reader.namespace(namespace);
+    const place = { namespaceId: found?.id ?? null, ownerId: found?.user_id ?? null, repositoryId: null };
+    return this.#ownRole(identity, place);
+  }
+
+  /** What the identity may do there, besides what everyone may. */
+  async #ownRole(identity: Identity, place: Pick<Place, 'namespaceId' | 'ownerId' | 'repositoryId'>): Promise<Role> {
+    if (identity.kind === 'anonymous' || identity.kind === 'agent') return 'none';
     if (identity.kind === 'robot') {
       const inside =
         place.namespaceId === identity.namespaceId &&
         (identity.repositoryId === null || identity.repositoryId === place.repositoryId);
-      return inside ? higher(open, identity.role) : open;
+      return inside ? identity.role : 'none';
     }
     if (identity.administrator) return 'admin';
-    if (place.namespaceId === null) return open;
+    if (place.namespaceId === null) return 'none';
     if (place.ownerId === identity.id) return 'admin';
     if (place.ownerId === null && (await this.reader.organizationRole(place.namespaceId, identity.id)) === 'owner') {
       return 'admin';
     }
-    return higher(open, await this.reader.grantedRole(identity.id, place.namespaceId, place.repositoryId));
+    return this.reader.grantedRole(identity.id, place.namespaceId, place.repositoryId);
+  }
+
+  /**
+   * Whether an agent may pull there: what releases of its stack name. Outside of the stack's namespace others decide, so who made such a
+   * release must still be let in: else a name that was public once would stay open to the stack's servers.
+   */
+  async #agentPulls(agent: AgentIdentity, place: Place): Promise<boolean> {
+    const { name, repositoryId } = place;
+    if (repositoryId === null || !(await this.reader.isReleased(agent.stackId, name, repositoryId))) return false;
+    if (place.namespaceId === agent.namespaceId) return true;
+    for (const maker of await this.reader.releasedBy(agent.stackId, name, repositoryId)) {
+      const user = await this.reader.userByName(maker);
+      if (user === undefined || user.disabled_at !== null) continue;
+      if (roleAllows(await this.role(userIdentity(user, 'password'), place), 'read')) return true;
+    }
+    return false;
   }
 
   /** Why the credential may not; what everyone may read, every credential may, as the base image of a build. */
@@ -132,10 +167,11 @@ export class Authorizer {
 
   #authorizeBearer(caller: Caller, bearer: Bearer, access: Access, target: Target): Verdict | Promise<Verdict> {
     if (target.kind === 'instance' && access === 'read') return ALLOWED;
-    if (target.kind === 'catalog') return bearer.catalog ? ALLOWED : INSUFFICIENT;
-    if (target.kind !== 'repository' || access === 'account' || access === 'administrator' || access === 'none') {
-      return UNAUTHENTICATED;
+    if (target.kind === 'catalog') {
+      if (caller.identity.kind === 'agent') return refusal(caller.identity, 'admin', AGENT_LISTS);
+      return bearer.catalog ? ALLOWED : INSUFFICIENT;
     }
+    if (target.kind !== 'repository' || !isRepositoryAccess(access)) return UNAUTHENTICATED;
     const grant = bearer.repositories.get(target.name);
     const action = ACTIONS[access];
     if (grant?.granted.has(action)) return access === 'read' ? ALLOWED : this.#recheck(bearer, access, target);
@@ -152,6 +188,7 @@ export class Authorizer {
 
   async #decide(identity: Identity, access: Access, target: Target): Promise<Verdict> {
     if (access === 'none') return ALLOWED;
+    if (access === 'agent') return decideAgent(identity);
     if (access === 'account' || access === 'administrator') return decideUser(identity, access);
     switch (target.kind) {
       case 'instance':
@@ -159,6 +196,8 @@ export class Authorizer {
         return this.#decideInstance(identity, access, target.kind);
       case 'namespace':
         return this.#decideNamespace(identity, access, target.name);
+      case 'stack':
+        return this.#decideStack(identity, access, target);
       case 'repository': {
         const place = await this.reader.place(target.name);
         const role = await this.role(identity, place);
@@ -177,23 +216,49 @@ export class Authorizer {
    */
   async #decideInstance(identity: Identity, access: RepositoryAccess, what: 'instance' | 'catalog'): Promise<Verdict> {
     if (access !== 'read') return { kind: 'denied', reason: 'only administrators may' };
+    if (identity.kind === 'agent' && what === 'catalog') return { kind: 'denied', reason: AGENT_LISTS };
     if (identity.kind !== 'anonymous') return ALLOWED;
     if (this.policy.anonymous === 'none') return UNAUTHENTICATED;
     return what === 'catalog' || !(await this.reader.hasAccounts()) ? ALLOWED : UNAUTHENTICATED;
   }
 
-  /** `read`: the owner or a member; `admin`: the owner. Robots have no part in it. */
+  /** What may be done with a stack is decided by the role in its namespace; a credential for one repository has none. */
+  async #decideStack(
+    identity: Identity,
+    access: RepositoryAccess,
+    { namespace, stack }: { namespace: string; stack: string },
+  ): Promise<Verdict> {
+    if (!roleAllows(await this.stackRole(identity, namespace), access)) {
+      return refusal(identity, access, `you may not ${access} ${stack === '' ? namespace : `${namespace}/${stack}`}`);
+    }
+    const limit = limited(identity, access, undefined);
+    return limit === undefined ? ALLOWED : { kind: 'denied', reason: limit };
+  }
+
+  /** `read`: the owner or a member; `admin`: the owner. Robots and agents have no part in it. */
   async #decideNamespace(identity: Identity, access: RepositoryAccess, name: string): Promise<Verdict> {
     if (identity.kind === 'anonymous') return UNAUTHENTICATED;
     const namespace = await this.reader.namespace(name);
     const refused = refusal(identity, access, `you may not ${access} ${name}`);
-    if (identity.kind === 'robot') return refused;
+    if (identity.kind !== 'user') return refused;
     const role = namespace === undefined ? undefined : await this.reader.organizationRole(namespace.id, identity.id);
     const owner = identity.administrator || namespace?.user_id === identity.id || role === 'owner';
     if (!owner && (access !== 'read' || role === undefined)) return refused;
     const limit = limited(identity, access === 'read' ? 'read' : 'admin', undefined);
     return limit === undefined ? ALLOWED : { kind: 'denied', reason: limit };
   }
+}
+
+function isRepositoryAccess(access: Access): access is RepositoryAccess {
+  return access === 'read' || access === 'write' || access === 'delete' || access === 'admin';
+}
+
+const AGENT_LISTS = 'an agent lists no repositories';
+
+function decideAgent(identity: Identity): Verdict {
+  if (identity.kind === 'anonymous') return UNAUTHENTICATED;
+  if (identity.kind === 'agent') return ALLOWED;
+  return { kind: 'denied', reason: "only an agent may, with its target's own token" };
 }
 
 /** Without an account: log in. With one: a name that may not be read does not exist, anything else is refused openly. */
@@ -204,7 +269,10 @@ function refusal(identity: Identity, access: RepositoryAccess, reason: string): 
 
 function decideUser(identity: Identity, access: 'account' | 'administrator'): Verdict {
   if (identity.kind === 'anonymous') return UNAUTHENTICATED;
-  if (identity.kind === 'robot') return { kind: 'denied', reason: 'a robot has no account to manage' };
+  if (identity.kind !== 'user') {
+    const who = identity.kind === 'robot' ? 'a robot' : 'an agent';
+    return { kind: 'denied', reason: `${who} has no account to manage` };
+  }
   if (!standsForAll(identity)) {
     return {
       kind: 'denied',

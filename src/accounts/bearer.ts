@@ -8,7 +8,7 @@ export const BEARER_SECONDS = 300;
 
 /** Whom a bearer token stands for; re-read before anything is changed. */
 export interface BearerSubject {
-  kind: 'anonymous' | 'user' | 'robot';
+  kind: 'anonymous' | 'user' | 'robot' | 'agent';
   id: string;
   name: string;
   /** The access token that it was got with. */
@@ -83,7 +83,7 @@ export class BearerTokens {
       });
       const { sub, exp, kind, name, tokenId, passwordAt, access } = payload;
       if (sub === undefined || exp === undefined || typeof name !== 'string') return undefined;
-      if (kind !== 'anonymous' && kind !== 'user' && kind !== 'robot') return undefined;
+      if (!isSubjectKind(kind)) return undefined;
       const bearer: Bearer = {
         subject: {
           kind,
@@ -101,6 +101,10 @@ export class BearerTokens {
       return undefined;
     }
   }
+}
+
+function isSubjectKind(kind: unknown): kind is BearerSubject['kind'] {
+  return kind === 'anonymous' || kind === 'user' || kind === 'robot' || kind === 'agent';
 }
 
 function grantsOf(access: unknown): Pick<Bearer, 'repositories' | 'catalog'> {

@@ -1,7 +1,14 @@
 import { OciError } from '../oci/errors.ts';
 import type { Bearer, BearerSubject } from './bearer.ts';
 import type { AccountsContext } from './context.ts';
-import { ANONYMOUS, type Identity, type RobotIdentity, type UserIdentity } from './identity.ts';
+import {
+  type AgentIdentity,
+  ANONYMOUS,
+  type Identity,
+  type Limit,
+  type ProvenIdentity,
+  type UserIdentity,
+} from './identity.ts';
 import { beginLogin, countGoodLogin, recordFailedLogin } from './login-limits.ts';
 import type { Passwords } from './passwords.ts';
 import type { FoundToken, FoundUser, PermissionReader } from './permission-reader.ts';
@@ -12,7 +19,7 @@ const USED_EVERY_MS = 60_000;
 
 /** Whom a credential stands for. */
 export interface Proven {
-  identity: UserIdentity | RobotIdentity;
+  identity: ProvenIdentity;
   /** When the password was set, for one that came with it. */
   passwordAt?: number;
 }
@@ -29,21 +36,21 @@ export class Credentials {
   ) {}
 
   /**
-   * A name with a password or an access token, as in HTTP Basic.
+   * A name with a password or an access token, as in HTTP Basic. With an agent's token the name may be any.
    *
    * @throws OciError UNAUTHORIZED, TOOMANYREQUESTS
    */
   async prove(name: string, secret: string, source: string, again = true): Promise<Proven> {
     if (!isAccessToken(secret)) return this.provePassword(name.toLowerCase(), secret, source, again);
     const identity = await this.proveToken(secret, source);
-    if (identity.name !== name.toLowerCase()) {
+    if (identity.kind !== 'agent' && identity.name !== name.toLowerCase()) {
       throw new OciError('UNAUTHORIZED', `username: this token is not ${JSON.stringify(name.slice(0, 100))}'s`);
     }
     return { identity };
   }
 
   /** An access token alone. @throws OciError UNAUTHORIZED */
-  async proveToken(secret: string, source: string): Promise<UserIdentity | RobotIdentity> {
+  async proveToken(secret: string, source: string): Promise<ProvenIdentity> {
     const token = await this.reader.token(hashSecret(secret));
     const identity = token === undefined ? undefined : await this.#identityOf(token);
     if (token === undefined || identity === undefined) {
@@ -96,7 +103,7 @@ export class Credentials {
     return stored?.at === subject.passwordAt ? userIdentity(user, 'password') : undefined;
   }
 
-  async #identityOf(token: FoundToken): Promise<UserIdentity | RobotIdentity | undefined> {
+  async #identityOf(token: FoundToken): Promise<ProvenIdentity | undefined> {
     const now = this.context.now();
     const over = (revoked: number | null, expires: number | null) =>
       revoked !== null || (expires !== null && expires <= now);
@@ -107,6 +114,7 @@ export class Credentials {
       const user = await this.reader.user(token.user_id);
       return user === undefined || user.disabled_at !== null ? undefined : { ...userIdentity(user, 'token'), limit };
     }
+    if (token.target_id !== null) return this.#agentOf(token.target_id, limit);
     const robot = token.robot_id === null ? undefined : await this.reader.robot(token.robot_id);
     if (robot === undefined || robot.disabled_at !== null || robot.owner_disabled_at !== null) return undefined;
     return {
@@ -116,6 +124,20 @@ export class Credentials {
       namespaceId: robot.namespace_id,
       repositoryId: robot.repository_id,
       role: robot.role,
+      limit,
+    };
+  }
+
+  async #agentOf(targetId: number, limit: Limit): Promise<AgentIdentity | undefined> {
+    const agent = await this.reader.agent(targetId);
+    if (agent === undefined || agent.revoked_at !== null || agent.owner_disabled_at !== null) return undefined;
+    return {
+      kind: 'agent',
+      id: agent.id,
+      name: `${agent.namespace}/${agent.stack}@${agent.environment}/${agent.name}`,
+      environmentId: agent.environment_id,
+      stackId: agent.stack_id,
+      namespaceId: agent.namespace_id,
       limit,
     };
   }

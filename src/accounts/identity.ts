@@ -8,7 +8,10 @@ export const ANONYMOUS_MODES = ['none', 'pull', 'push'] as const;
  */
 export type AnonymousMode = (typeof ANONYMOUS_MODES)[number];
 
-export type Identity = AnonymousIdentity | UserIdentity | RobotIdentity;
+export type Identity = AnonymousIdentity | ProvenIdentity;
+
+/** Whom a credential stands for. */
+export type ProvenIdentity = UserIdentity | RobotIdentity | AgentIdentity;
 
 export interface AnonymousIdentity {
   kind: 'anonymous';
@@ -34,6 +37,20 @@ export interface RobotIdentity {
   /** The one repository it is for; null for every one of its namespace. */
   repositoryId: number | null;
   role: 'read' | 'write' | 'admin';
+  limit: Limit;
+}
+
+/** An enrolled server. It pulls what the releases of its stack name, and asks and reports for itself; nothing else. */
+export interface AgentIdentity {
+  kind: 'agent';
+  /** The target's id. */
+  id: number;
+  /** `<namespace>/<stack>@<environment>/<target>` */
+  name: string;
+  environmentId: number;
+  stackId: number;
+  /** The one that the stack is in. */
+  namespaceId: number;
   limit: Limit;
 }
 

@@ -117,6 +117,7 @@ onEachDatabase('organizations', (newPlace) => {
         repositories: ['acme/app'],
         robots: ['acme+ci'],
         teams: ['dev'],
+        stacks: [],
       });
     });
 

@@ -4,6 +4,7 @@ import { audit } from './audit.ts';
 import type { AccountsContext, Origin } from './context.ts';
 import { lockOrganization, organizationRow, type Rows, unknownOrganization } from './directory.ts';
 import { checkNamespaceName, claimNamespace } from './namespaces.ts';
+import { requireNoRunningStacks, runningStacks } from './running-stacks.ts';
 
 export interface Organization {
   name: string;
@@ -20,6 +21,8 @@ export interface OrganizationDeletion {
   repositories: string[];
   robots: string[];
   teams: string[];
+  /** Those that servers run: `acme/shop@production on server-1`. */
+  stacks: string[];
 }
 
 /**
@@ -126,18 +129,20 @@ export async function planOrganizationDeletion(context: AccountsContext, name: s
     repositories: await repositoriesOf(read, name),
     robots: robots.map((robot) => `${name}+${robot.name}`),
     teams: teams.map((team) => team.name),
+    stacks: await runningStacks(read, name),
   };
 }
 
 /**
- * Deletes an organization that has no repositories left: its members' roles, teams, grants, robots with their tokens, and invitations go
- * with it, and the name is free.
+ * Deletes an organization that has no repositories left: its members' roles, teams, grants, robots with their tokens, stacks and invitations
+ * go with it, and the name is free.
  *
- * @throws OciError NOT_FOUND; CONFLICT while it has repositories
+ * @throws OciError NOT_FOUND; CONFLICT while it has repositories, or stacks that servers run
  */
 export async function deleteOrganization(context: AccountsContext, name: string, origin: Origin): Promise<void> {
   await context.database.transaction(async (tx) => {
     const id = await lockOrganization(tx, name);
+    await requireNoRunningStacks(tx, name);
     const repositories = await repositoriesOf(tx, name);
     if (repositories.length > 0) throw hasRepositories(name, repositories);
     // The foreign keys take along what is the organization's own.

@@ -32,6 +32,7 @@ export interface FoundToken {
   kind: AccessTokenKind;
   user_id: string | null;
   robot_id: number | null;
+  target_id: number | null;
   level: AccessLevel;
   repository: RepositoryName | null;
   expires_at: number | null;
@@ -49,6 +50,20 @@ export interface FoundRobot {
   repository_id: number | null;
   role: 'read' | 'write' | 'admin';
   disabled_at: number | null;
+  owner_disabled_at: number | null;
+}
+
+export interface FoundAgent {
+  id: number;
+  /** The target's. */
+  name: string;
+  environment: string;
+  environment_id: number;
+  stack: string;
+  stack_id: number;
+  namespace: string;
+  namespace_id: number;
+  revoked_at: number | null;
   owner_disabled_at: number | null;
 }
 
@@ -76,6 +91,8 @@ export class PermissionReader {
   readonly #token: PreparedRead<FoundToken>;
   readonly #tokenById: PreparedRead<FoundToken>;
   readonly #robot: PreparedRead<FoundRobot>;
+  readonly #agent: PreparedRead<FoundAgent>;
+  readonly #released: PreparedRead<{ release_id: number }>;
 
   constructor(readonly database: Database) {
     this.#freshness = new Freshness(database);
@@ -128,6 +145,7 @@ export class PermissionReader {
         't.kind',
         't.user_id',
         't.robot_id',
+        't.target_id',
         't.level',
         't.repository',
         't.expires_at',
@@ -154,6 +172,45 @@ export class PermissionReader {
           'u.disabled_at as owner_disabled_at',
         ])
         .where('r.id', '=', 0),
+    );
+    this.#agent = database.prepare(
+      read
+        .selectFrom('targets as t')
+        .innerJoin('environments as e', 'e.id', 't.environment_id')
+        .innerJoin('stacks as s', 's.id', 'e.stack_id')
+        .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
+        .leftJoin('users as u', 'u.id', 'n.user_id')
+        .select([
+          't.id',
+          't.name',
+          'e.name as environment',
+          't.environment_id',
+          's.name as stack',
+          'e.stack_id',
+          'n.name as namespace',
+          's.namespace_id',
+          't.revoked_at',
+          'u.disabled_at as owner_disabled_at',
+        ])
+        .where('t.id', '=', 0),
+    );
+    this.#released = database.prepare(
+      read
+        .selectFrom('release_images as i')
+        .innerJoin('releases as r', 'r.id', 'i.release_id')
+        .select('i.release_id')
+        .where('r.stack_id', '=', 0)
+        .where((where) =>
+          where.or([
+            where('i.repository', '=', '' as RepositoryName),
+            where(
+              'i.repository',
+              'in',
+              where.selectFrom('repository_aliases as a').select('a.name').where('a.repository_id', '=', 0),
+            ),
+          ]),
+        )
+        .limit(1),
     );
   }
 
@@ -225,5 +282,38 @@ export class PermissionReader {
 
   async robot(id: number): Promise<FoundRobot | undefined> {
     return this.#robot(id);
+  }
+
+  /** By the target's id. */
+  async agent(id: number): Promise<FoundAgent | undefined> {
+    return this.#agent(id);
+  }
+
+  /** Whether a release of the stack has an image of the repository, under the name that it has or one that it had. */
+  async isReleased(stackId: number, name: RepositoryName, repositoryId: number): Promise<boolean> {
+    return (await this.#released(stackId, name, repositoryId, 1)) !== undefined;
+  }
+
+  /** Who made the stack's releases that have an image of the repository: names, at most 50. */
+  async releasedBy(stackId: number, name: RepositoryName, repositoryId: number): Promise<string[]> {
+    const rows = await this.database.read
+      .selectFrom('release_images as i')
+      .innerJoin('releases as r', 'r.id', 'i.release_id')
+      .select('r.created_by')
+      .distinct()
+      .where('r.stack_id', '=', stackId)
+      .where((where) =>
+        where.or([
+          where('i.repository', '=', name),
+          where(
+            'i.repository',
+            'in',
+            where.selectFrom('repository_aliases as a').select('a.name').where('a.repository_id', '=', repositoryId),
+          ),
+        ]),
+      )
+      .limit(50)
+      .execute();
+    return rows.map((row) => row.created_by);
   }
 }

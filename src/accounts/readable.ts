@@ -3,7 +3,7 @@ import type { Database } from '../database/database.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { Authorizer, Caller } from './authorize.ts';
-import type { AnonymousMode, Identity, RobotIdentity } from './identity.ts';
+import type { AgentIdentity, AnonymousMode, Identity, RobotIdentity } from './identity.ts';
 import { roleAllows } from './roles.ts';
 
 /** Which repositories a caller may read: every one, or those that any of the four names. */
@@ -39,6 +39,8 @@ export async function readable(authorizer: Authorizer, caller: Caller): Promise<
   switch (identity.kind) {
     case 'anonymous':
       return { ...everyone, namespaces: [], repositories: [] };
+    case 'agent':
+      return { ...everyone, namespaces: [], repositories: await releasedTo(authorizer, identity) };
     case 'robot':
       return { ...everyone, ...(await readableByRobot(database, identity)) };
     case 'user':
@@ -48,6 +50,21 @@ export async function readable(authorizer: Authorizer, caller: Caller): Promise<
         repositories: await repositoriesOf(database, identity.id),
       };
   }
+}
+
+/** Whose stacks a caller may read: everyone's, or those of the accounts with these names. */
+export type ReadableStacks = { kind: 'all' } | { kind: 'some'; namespaces: string[] };
+
+/** What `Authorizer.authorize` allows `read` of stacks of, for lists. */
+export async function readableStacks(authorizer: Authorizer, { identity }: Caller): Promise<ReadableStacks> {
+  const none: ReadableStacks = { kind: 'some', namespaces: [] };
+  const { database } = authorizer.reader;
+  if (identity.kind === 'anonymous' || identity.kind === 'agent' || identity.limit.repository !== null) return none;
+  if (identity.kind === 'user') {
+    if (identity.administrator) return { kind: 'all' };
+    return { kind: 'some', namespaces: await namespacesOf(database, identity.id) };
+  }
+  return { kind: 'some', namespaces: (await readableByRobot(database, identity)).namespaces };
 }
 
 function readsUnowned(mode: AnonymousMode): boolean {
@@ -85,6 +102,26 @@ async function readableByRobot(
     .where('id', '=', robot.namespaceId)
     .executeTakeFirst();
   return { namespaces: namespace === undefined ? [] : [namespace.name], repositories: [] };
+}
+
+/** Those that the releases of an agent's stack name, and that it may pull. */
+async function releasedTo(authorizer: Authorizer, agent: AgentIdentity): Promise<number[]> {
+  const { read } = authorizer.reader.database;
+  const rows = await read
+    .selectFrom('release_images as i')
+    .innerJoin('releases as r', 'r.id', 'i.release_id')
+    .select('i.repository')
+    .distinct()
+    .where('r.stack_id', '=', agent.stackId)
+    .execute();
+  const found = new Set<number>();
+  for (const { repository } of rows) {
+    const place = await authorizer.reader.place(repository);
+    if (place.repositoryId !== null && roleAllows(await authorizer.role(agent, place), 'read')) {
+      found.add(place.repositoryId);
+    }
+  }
+  return [...found];
 }
 
 /** The user's own, those of organizations that it owns, and those in which it or a team of it has a role. */

@@ -9,6 +9,7 @@ const PREFIX: Record<AccessTokenKind | 'invitation' | 'setup', string> = {
   personal: 'berth_pat_',
   robot: 'berth_robot_',
   login: 'berth_login_',
+  agent: 'berth_agent_',
   invitation: 'berth_invite_',
   setup: 'berth_setup_',
 };
@@ -21,7 +22,7 @@ export function newSecret(kind: keyof typeof PREFIX): string {
 }
 
 export function isAccessToken(text: string): boolean {
-  return /^berth_(pat|robot|login)_[0-9A-Za-z]{32}$/.test(text);
+  return /^berth_(pat|robot|login|agent)_[0-9A-Za-z]{32}$/.test(text);
 }
 
 /** One that was got with a password or another token, not made by its owner. */

@@ -4,11 +4,14 @@ import { OciError } from '../oci/errors.ts';
 import { audit } from './audit.ts';
 import type { AccountsContext, Origin } from './context.ts';
 import { lockOrganization } from './directory.ts';
+import { requireNoRunningStacks, runningStacks } from './running-stacks.ts';
 import { getUser, keepAnAdministrator } from './users.ts';
 
 export interface UserDeletion {
   repositories: string[];
   robots: string[];
+  /** Those that servers run: `alice/shop@production on server-1`. */
+  stacks: string[];
   /** Where the user is the only owner. */
   organizations: string[];
 }
@@ -27,12 +30,13 @@ export async function planUserDeletion(context: AccountsContext, username: strin
   return {
     repositories: await repositoriesOf(read, username),
     robots: robots.map((robot) => `${username}+${robot.name}`),
+    stacks: await runningStacks(read, username),
     organizations: await soleOwnerships(read, user.id),
   };
 }
 
 /**
- * Deletes a user that has no repositories left: its sessions, tokens, robots, memberships and grants go with it, and the name is free.
+ * Deletes a user that has no repositories left: its sessions, tokens, robots, stacks, memberships and grants go with it, and the name is free.
  *
  * @throws OciError NOT_FOUND; CONFLICT for what has to go first; DENIED for the last administrator
  */
@@ -40,6 +44,7 @@ export async function deleteUser(context: AccountsContext, username: string, ori
   const user = await getUser(context, username);
   await context.database.transaction(async (tx) => {
     await keepAnAdministrator(tx, user.id);
+    await requireNoRunningStacks(tx, username);
     const repositories = await repositoriesOf(tx, username);
     if (repositories.length > 0) {
       throw new OciError('CONFLICT', `username: ${username} has repositories: ${repositories.slice(0, 10).join(', ')}`);

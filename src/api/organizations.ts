@@ -33,6 +33,7 @@ export const organizationChangeBody = z.strictObject({
 export const organizationDeletion = z.object({
   repositories: z.array(z.string()).describe('they must be deleted or transferred first'),
   robots: z.array(z.string()).describe('what would end'),
+  stacks: z.array(z.string()).describe('that servers run: they must be taken down first'),
   teams: z.array(z.string()).describe('what would go'),
 });
 export const deleteOrganizationBody = z.strictObject({

@@ -6,7 +6,7 @@ export const accessLevel = z.enum(['read', 'write', 'delete', 'admin']);
 
 export const tokenInfo = z.object({
   id: z.string(),
-  kind: z.enum(['personal', 'robot', 'login']),
+  kind: z.enum(['personal', 'robot', 'login', 'agent']),
   name: z.string(),
   level: accessLevel,
   repository: z.string().nullable().describe('the one repository that it is for; null for all'),

@@ -53,6 +53,7 @@ export const passwordBody = z.strictObject({ password: passwordText });
 export const userDeletion = z.object({
   repositories: z.array(z.string()).describe('what would be deleted or transferred'),
   robots: z.array(z.string()).describe('what would end'),
+  stacks: z.array(z.string()).describe('that servers run: they must be taken down first'),
   organizations: z.array(z.string()).describe('where the user is the only owner: they need another one first'),
 });
 
@@ -65,7 +66,7 @@ export const deleteUserBody = z.strictObject({
 });
 
 export const callerInfo = z.object({
-  kind: z.enum(['anonymous', 'user', 'robot']),
+  kind: z.enum(['anonymous', 'user', 'robot', 'agent']),
   name: z.string(),
   administrator: z.boolean(),
   credential: z.enum(['none', 'password', 'session', 'token']),

@@ -30,3 +30,18 @@ export function commandGroup(
     });
   };
 }
+
+/** A command of its own that talks to a server, such as `berth deploy`; what `run` returns is its exit code. */
+export function singleCommand<Options>(
+  program: Command,
+  finish: (code: number) => void,
+  { usage, summary, description }: { usage: string; summary: string; description: string },
+  run: (call: Call<Options>, args: string[]) => Promise<number>,
+  flags: (command: Command) => Command,
+): void {
+  const command = addServerOptions(flags(program.command(usage).summary(summary).description(description)));
+  command.action(async () => {
+    const options = command.opts<Options & ServerOptions>();
+    finish(await run({ ...connect(options), options }, command.args));
+  });
+}

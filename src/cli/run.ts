@@ -3,35 +3,68 @@ import pkg from '../../package.json' with { type: 'json' };
 import type { FromSupervisor } from '../workers/messages.ts';
 import type { WorkerOrder } from '../workers/order.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
+import { EXIT } from './exit.ts';
 
-/** 1: it could not be done. 2: the command line was wrong. */
-export const EXIT = { ok: 0, error: 1, usage: 2 } as const;
+interface Entry {
+  summary: string;
+  /** A command module: it adds itself to the program. Loaded only when its name is typed. */
+  load: () => Promise<{
+    register: (program: Command, finish: (code: number) => void, firstWorker?: WorkerProcess) => void;
+  }>;
+}
 
-/** What a command module exports: it adds itself to the program. Loaded only when its name is typed. */
-const COMMANDS = {
-  serve: { summary: 'run the registry', load: () => import('./serve.ts') },
-  setup: { summary: 'make the first account, an administrator', load: () => import('./setup.ts') },
-  gc: { summary: 'remove what nothing names any more, also while berth serve runs', load: () => import('./gc.ts') },
-  why: { summary: 'say what keeps a digest', load: () => import('./why.ts') },
-  verify: { summary: 're-hash everything that is stored', load: () => import('./verify.ts') },
-  tag: { summary: 'list tags, show their history, undo a change', load: () => import('./tag.ts') },
-  login: { summary: 'log in to a registry, for the commands of berth', load: () => import('./login.ts') },
-  logout: { summary: 'end the log-in of berth login', load: () => import('./logout.ts') },
-  whoami: { summary: 'say who you are on the server', load: () => import('./whoami.ts') },
-  token: { summary: 'make, list and revoke access tokens', load: () => import('./token.ts') },
-  user: { summary: 'make, list, disable and delete users', load: () => import('./user.ts') },
-  repository: {
-    summary: 'make, list, describe, rename and delete repositories',
-    load: () => import('./repository.ts'),
+/** By heading of the help and by name. */
+const COMMANDS: Record<string, Record<string, Entry>> = {
+  'The registry:': {
+    serve: { summary: 'run the registry', load: () => import('./serve.ts') },
+    setup: { summary: 'make the first account, an administrator', load: () => import('./setup.ts') },
+    gc: { summary: 'remove what nothing names any more, also while berth serve runs', load: () => import('./gc.ts') },
+    why: { summary: 'say what keeps a digest', load: () => import('./why.ts') },
+    verify: { summary: 're-hash everything that is stored', load: () => import('./verify.ts') },
   },
-  organization: { summary: 'make, list, change and delete organizations', load: () => import('./organization.ts') },
-  member: { summary: 'list, add and remove the members of an organization', load: () => import('./member.ts') },
-  team: { summary: 'make, list and delete teams, add and remove their members', load: () => import('./team.ts') },
-  grant: { summary: 'say who may read, write or administer', load: () => import('./grant.ts') },
-  robot: { summary: 'make, list and delete accounts for machines', load: () => import('./robot.ts') },
-  invitation: { summary: 'invite people to make an account', load: () => import('./invitation.ts') },
-  audit: { summary: 'who did what, from where and when', load: () => import('./audit.ts') },
-} as const;
+  'Deployments:': {
+    deploy: { summary: 'bring images to an environment', load: () => import('./deploy.ts') },
+    promote: { summary: 'take what runs in one environment to the next', load: () => import('./promote.ts') },
+    rollback: { summary: 'go back to the last stable deployment', load: () => import('./rollback.ts') },
+    status: { summary: 'what is to run, and what really runs', load: () => import('./status.ts') },
+    history: { summary: 'the deployments of an environment', load: () => import('./history.ts') },
+    plan: { summary: 'say what a deployment would change', load: () => import('./plan.ts') },
+    cancel: { summary: 'stop a deployment that is not done', load: () => import('./cancel.ts') },
+    hold: { summary: 'let automation deploy nothing', load: () => import('./hold.ts') },
+    resume: { summary: 'end a hold', load: () => import('./resume.ts') },
+  },
+  'Stacks and where they run:': {
+    stack: { summary: 'make, list, change and delete stacks', load: () => import('./stack.ts') },
+    env: { summary: 'make, list, change and delete environments', load: () => import('./env.ts') },
+    config: { summary: 'the variables and secrets of an environment', load: () => import('./config.ts') },
+    release: { summary: 'make, list, compare and revoke releases', load: () => import('./release.ts') },
+    target: { summary: 'enroll, list and revoke servers that run an environment', load: () => import('./target.ts') },
+    agent: { summary: 'run an environment on this server', load: () => import('./agent.ts') },
+    up: { summary: 'run chosen versions on this machine', load: () => import('./up.ts') },
+    down: { summary: 'stop and remove what berth up started', load: () => import('./down.ts') },
+  },
+  'Images:': {
+    tag: { summary: 'list tags, show their history, undo a change', load: () => import('./tag.ts') },
+    repository: {
+      summary: 'make, list, describe, rename and delete repositories',
+      load: () => import('./repository.ts'),
+    },
+  },
+  'Accounts:': {
+    login: { summary: 'log in to a registry, for the commands of berth', load: () => import('./login.ts') },
+    logout: { summary: 'end the log-in of berth login', load: () => import('./logout.ts') },
+    whoami: { summary: 'say who you are on the server', load: () => import('./whoami.ts') },
+    token: { summary: 'make, list and revoke access tokens', load: () => import('./token.ts') },
+    user: { summary: 'make, list, disable and delete users', load: () => import('./user.ts') },
+    organization: { summary: 'make, list, change and delete organizations', load: () => import('./organization.ts') },
+    member: { summary: 'list, add and remove the members of an organization', load: () => import('./member.ts') },
+    team: { summary: 'make, list and delete teams, add and remove their members', load: () => import('./team.ts') },
+    grant: { summary: 'say who may read, write or administer', load: () => import('./grant.ts') },
+    robot: { summary: 'make, list and delete accounts for machines', load: () => import('./robot.ts') },
+    invitation: { summary: 'invite people to make an account', load: () => import('./invitation.ts') },
+    audit: { summary: 'who did what, from where and when', load: () => import('./audit.ts') },
+  },
+};
 
 /**
  * Runs one command line. Returns the exit code; prints errors as one line on standard error, never a stack.
@@ -49,15 +82,19 @@ export async function run(args: string[], firstWorker?: WorkerProcess): Promise<
   const program = new Command('berth')
     .description('A self-hosted container registry that also ships what it stores.')
     .version(pkg.version)
-    .configureHelp({ showGlobalOptions: true })
+    // A subcommand's own --version, as of a release, is its own.
+    .enablePositionalOptions()
     .exitOverride();
   let code: number = EXIT.ok;
   const finish = (result: number) => {
     code = result;
   };
-  for (const [command, { summary, load }] of Object.entries(COMMANDS)) {
-    if (command === name) (await load()).register(program, finish, firstWorker);
-    else program.command(command).summary(summary).description(summary).allowUnknownOption().allowExcessArguments();
+  for (const [heading, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(heading);
+    for (const [command, { summary, load }] of Object.entries(commands)) {
+      if (command === name) (await load()).register(program, finish, firstWorker);
+      else program.command(command).summary(summary).description(summary).allowUnknownOption().allowExcessArguments();
+    }
   }
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -65,9 +102,9 @@ export async function run(args: string[], firstWorker?: WorkerProcess): Promise<
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const { explain } = await import('./explain.ts');
-    const { message, usage } = explain(error);
+    const { message, code: failure } = explain(error);
     process.stderr.write(`berth: ${message}\n`);
-    return usage ? EXIT.usage : EXIT.error;
+    return failure;
   }
 }
 

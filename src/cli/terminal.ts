@@ -35,20 +35,20 @@ export function printTable(
   rows: readonly (readonly (string | null)[])[],
   none: string,
 ): void {
-  if (rows.length === 0) {
-    note(none);
-    return;
-  }
+  if (rows.length === 0) note(none);
+  else for (const line of tableLines(headings, rows)) print(line);
+}
+
+/** The lines of such a table. */
+export function tableLines(headings: readonly string[], rows: readonly (readonly (string | null)[])[]): string[] {
   const lines = [headings, ...rows.map((row) => row.map((cell) => (cell === null || cell === '' ? '-' : safe(cell))))];
   const widths = headings.map((_, i) => Math.max(...lines.map((line) => Bun.stringWidth(line[i] ?? ''))));
-  for (const line of lines) {
-    print(
-      line
-        .map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - Bun.stringWidth(cell)))
-        .join('  ')
-        .trimEnd(),
-    );
-  }
+  return lines.map((line) =>
+    line
+      .map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - Bun.stringWidth(cell)))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** `name: value` lines. */

@@ -49,3 +49,14 @@ export function countOf(flag: string, value: string): number {
   if (/^[1-9]\d{0,6}$/.test(value)) return Number(value);
   throw new UsageError(`${flag}: ${JSON.stringify(value)} is not a number above 0`);
 }
+
+/** @throws UsageError for words that a command does not take */
+export function noMore(words: readonly string[]): void {
+  const [first] = words;
+  if (first !== undefined) throw new UsageError(`too many arguments: ${JSON.stringify(first)}`);
+}
+
+/** For a flag that may be there more than once. */
+export function collected(word: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), word];
+}

@@ -16,6 +16,7 @@ const VALUES: Record<SettingName, { good: [string, string, string]; bad: string 
   host: { good: ['127.0.0.1', '::1', 'localhost'], bad: '' },
   data: { good: ['/a', './b', 'c'], bad: '' },
   database: { good: ['postgres://a/b', 'postgresql://a/c', 'postgres://a/d'], bad: 'mysql://a/b' },
+  secretKeyFile: { good: ['/run/secrets/key', './k', 'c'], bad: '' },
   anonymous: { good: ['none', 'pull', 'push'], bad: 'everyone' },
   oidc: {
     good: ['[]', provider('a'), provider('b')],

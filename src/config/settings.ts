@@ -116,6 +116,12 @@ export const SETTINGS = {
     value: 'URL',
     help: 'PostgreSQL database (postgres://…) instead of SQLite in the data directory',
   },
+  secretKeyFile: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'FILE',
+    help: "key that environments' secrets are encrypted with, made when it is missing; default: secret.key in the data directory",
+  },
   anonymous: {
     check: oneOf(ANONYMOUS_MODES),
     default: 'none',

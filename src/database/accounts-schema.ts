@@ -152,17 +152,18 @@ interface RobotTable {
 }
 
 /** `login`: what `docker login` and `berth login` keep; ends with its parent, or with the password. */
-export type AccessTokenKind = 'personal' | 'robot' | 'login';
+export type AccessTokenKind = 'personal' | 'robot' | 'login' | 'agent';
 
 /** What a token may be used for at most. `admin`: everything its owner may do. */
 export type AccessLevel = 'read' | 'write' | 'delete' | 'admin';
 
-/** A secret that stands for a user or a robot (one of the two). Only the SHA-256 of the secret is kept. */
+/** A secret that stands for a user, a robot or a target (one of the three). Only the SHA-256 of the secret is kept. */
 interface AccessTokenTable {
   id: string;
   kind: AccessTokenKind;
   user_id: string | null;
   robot_id: number | null;
+  target_id: number | null;
   parent_id: string | null;
   name: string;
   level: AccessLevel;

@@ -2,11 +2,12 @@ import { type Kysely, sql } from 'kysely';
 import { type Database, type DatabaseKind, NewerSchemaError } from './database.ts';
 import * as registry from './migrations/0001-registry.ts';
 import * as accounts from './migrations/0002-accounts.ts';
+import * as releases from './migrations/0003-releases.ts';
 
 type Migration = { up: (db: Kysely<unknown>, kind: DatabaseKind) => Promise<void> };
 
 /** In order; a number that has landed never changes. */
-const MIGRATIONS: readonly Migration[] = [registry, accounts];
+const MIGRATIONS: readonly Migration[] = [registry, accounts, releases];
 
 /** The schema that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -2,9 +2,10 @@ import type { Generated } from 'kysely';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName, Tag } from '../oci/names.ts';
 import type { AccountsSchema } from './accounts-schema.ts';
+import type { ReleasesSchema } from './releases-schema.ts';
 
 /** Every table. Times are ms since 1970, sizes are bytes. The migrations say which columns are indexed. */
-export interface Schema extends AccountsSchema {
+export interface Schema extends AccountsSchema, ReleasesSchema {
   repositories: RepositoryTable;
   manifests: ManifestTable;
   manifest_references: ManifestReferenceTable;

@@ -106,6 +106,7 @@ function handle<Handler>(
         const found = identified(environment, protocol, request, { access: route.access, target, insufficient: false });
         const refused = found instanceof Promise ? await found : found;
         if (refused !== undefined) return refused;
+        if (protocol.takes === 'cookie') keepAgentsOut(request, route.access);
         const decision = environment.authorizer.authorize(request.caller, route.access, target);
         const verdict = decision instanceof Promise ? await decision : decision;
         if (verdict.kind !== 'allowed') return refuse(protocol, verdict, request, route.access, target);
@@ -141,8 +142,17 @@ function identified<Handler>(
   }
 }
 
+/** An agent has its own routes of the API, whatever its rights in the registry. @throws OciError DENIED */
+function keepAgentsOut(request: BerthRequest, access: Access): void {
+  if (request.identity.kind !== 'agent' || access === 'agent' || access === 'none') return;
+  throw new OciError('DENIED', "an agent's token is for pulling its images and for its own routes alone");
+}
+
 function targetOf<Handler>(route: Route<Handler>, request: BerthRequest): Target {
   if (/:name\b/.test(route.path)) return { kind: 'repository', name: parseRepositoryName(request.param('name')) };
+  if (/:namespace\/stacks\b/.test(route.path)) {
+    return { kind: 'stack', namespace: request.param('namespace'), stack: request.param('stack') };
+  }
   if (/:namespace\b/.test(route.path)) return { kind: 'namespace', name: request.param('namespace') };
   return { kind: route.target ?? 'instance' };
 }

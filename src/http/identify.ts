@@ -1,7 +1,7 @@
 import type { Caller } from '../accounts/authorize.ts';
-import type { Bearer, BearerTokens } from '../accounts/bearer.ts';
+import type { Bearer, BearerSubject, BearerTokens } from '../accounts/bearer.ts';
 import type { Credentials } from '../accounts/credentials.ts';
-import { ANONYMOUS, type Identity } from '../accounts/identity.ts';
+import { ANONYMOUS, type Identity, type Limit } from '../accounts/identity.ts';
 import { isAccessToken } from '../accounts/secrets.ts';
 import { OciError } from '../oci/errors.ts';
 import type { BerthRequest } from './request.ts';
@@ -79,17 +79,16 @@ function callerOf(bearer: Bearer): Caller {
   const { subject } = bearer;
   if (subject.kind === 'anonymous') return { identity: ANONYMOUS, bearer };
   const limit = { credential: 'token', level: 'read', repository: null } as const;
-  const identity: Identity =
-    subject.kind === 'user'
-      ? { kind: 'user', id: subject.id, name: subject.name, administrator: false, limit }
-      : {
-          kind: 'robot',
-          id: Number(subject.id),
-          name: subject.name,
-          namespaceId: -1,
-          repositoryId: null,
-          role: 'read',
-          limit,
-        };
-  return { identity, bearer };
+  return { identity: namedBy(subject.kind, subject, limit), bearer };
+}
+
+function namedBy(kind: 'user' | 'robot' | 'agent', { id, name }: BearerSubject, limit: Limit): Identity {
+  switch (kind) {
+    case 'user':
+      return { kind, id, name, administrator: false, limit };
+    case 'robot':
+      return { kind, id: Number(id), name, namespaceId: -1, repositoryId: null, role: 'read', limit };
+    case 'agent':
+      return { kind, id: Number(id), name, environmentId: -1, stackId: -1, namespaceId: -1, limit };
+  }
 }

@@ -1,6 +1,6 @@
 import type { Access, Authorizer, Caller, Target, Verdict } from '../accounts/authorize.ts';
 import { ANONYMOUS, type Identity } from '../accounts/identity.ts';
-import { type Readable, readable } from '../accounts/readable.ts';
+import { type Readable, type ReadableStacks, readable, readableStacks } from '../accounts/readable.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { Actor } from '../registry/context.ts';
@@ -32,6 +32,8 @@ export interface BerthRequest {
   require(access: Access, target: Target): Promise<void>;
   /** What the caller may read, for lists. @throws OciError UNAUTHORIZED */
   readable(): Promise<Readable>;
+  /** The namespaces whose stacks the caller may read, for lists. */
+  readableStacks(): Promise<ReadableStacks>;
 }
 
 /** The socket's side of a request, which the fetch API does not show. */
@@ -106,21 +108,35 @@ export class HttpRequest implements BerthRequest {
   readable(): Promise<Readable> {
     return readable(this.environment.authorizer, this.caller);
   }
+
+  readableStacks(): Promise<ReadableStacks> {
+    return readableStacks(this.environment.authorizer, this.caller);
+  }
 }
 
 /** The error of a verdict that is not `allowed`. A name that may not be read answers as one that does not exist. */
 export function refusalOf(verdict: Verdict, access: Access, target: Target): OciError {
-  const what = target.kind === 'repository' || target.kind === 'namespace' ? target.name : 'this registry';
+  const what = wordsOf(target);
   switch (verdict.kind) {
     case 'denied':
       return new OciError('DENIED', verdict.reason);
     case 'hidden':
-      return target.kind === 'repository'
-        ? unknownRepository(target.name)
-        : new OciError('NOT_FOUND', `name: no user or organization ${what}`);
+      return unknown(target);
     default:
       return new OciError('UNAUTHORIZED', `log in to ${access === 'none' ? 'see' : access} ${what}`, { access });
   }
+}
+
+function wordsOf(target: Target): string {
+  if (target.kind === 'stack') return target.stack === '' ? target.namespace : `${target.namespace}/${target.stack}`;
+  return target.kind === 'repository' || target.kind === 'namespace' ? target.name : 'this registry';
+}
+
+/** The words are those of a handler that looks and finds nothing, so that nobody can tell the two apart. */
+function unknown(target: Target): OciError {
+  if (target.kind === 'repository') return unknownRepository(target.name);
+  if (target.kind === 'stack') return new OciError('NOT_FOUND', `stack: no stack ${wordsOf(target).slice(0, 100)}`);
+  return new OciError('NOT_FOUND', `name: no user or organization ${wordsOf(target)}`);
 }
 
 /** The whole number of a query parameter, or undefined. @throws OciError PAGINATION_NUMBER_INVALID */

@@ -56,6 +56,8 @@ export const ERRORS = {
   HOST_INVALID: { status: 400, sent: 'UNSUPPORTED', message: 'the Host header is malformed', source: 'RFC 9112' },
   NAME_TAKEN: { status: 409, message: 'the name is taken', source: 'Berth' },
   CONFLICT: { status: 409, message: 'the request does not fit what is there', source: 'Berth' },
+  LOCKED: { status: 423, message: 'another deployment holds the environment', source: 'Berth' },
+  REFUSED: { status: 409, message: 'a policy refuses it', source: 'Berth' },
   NOT_FOUND: { status: 404, message: 'no such resource', source: 'Berth' },
   STORAGE_FULL: { status: 507, message: 'the registry has no space left', source: 'Berth' },
   UNAVAILABLE: { status: 503, message: 'the registry cannot answer now; try again', source: 'Docker Registry v2' },

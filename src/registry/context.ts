@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../database/database.ts';
 import type { Schema, Visibility } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -47,11 +47,13 @@ export interface RegistryContext {
   /** Bytes of a chunk that were taken, for the metrics. */
   onReceived: (bytes: number) => void;
   /** Who uses a manifest outside the registry (deployments): a line each, for messages. Empty when nobody does. */
-  usersOf: (digest: Digest) => Promise<string[]>;
+  usersOf: (rows: Pick<Kysely<Schema>, 'selectFrom'>, digest: Digest) => Promise<string[]>;
   /** Every digest for which `usersOf` is not empty. */
   digestsInUse: () => Promise<ReadonlySet<Digest>>;
   /** Writes down who did what, in the transaction that does it: one is not without the other. */
   record: (tx: Transaction<Schema>, actor: Actor, entry: RegistryRecord) => Promise<void>;
+  /** Told of a tag that a push or a rollback moved, in that transaction, so that what follows the tag learns of it. */
+  tagMoved: (tx: Transaction<Schema>, moved: MovedTag) => Promise<void>;
   /** Told of a new name in the transaction that gives it, so that rights follow. */
   moved: (tx: Transaction<Schema>, move: RepositoryMove) => Promise<void>;
 }
@@ -68,10 +70,17 @@ export interface RegistryRecord {
     | 'tag.push'
     | 'tag.delete'
     | 'tag.rollback'
+    | 'tag.promote'
     | 'blob.delete';
   /** `alice/app`, `alice/app:1.0` or `alice/app@sha256:…` */
   subject: string;
   detail?: Record<string, unknown>;
+}
+
+export interface MovedTag {
+  repository: RepositoryName;
+  tag: string;
+  actor: Actor;
 }
 
 export interface RepositoryMove {

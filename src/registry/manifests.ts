@@ -154,12 +154,12 @@ export async function deleteManifest(
   actor: Actor,
 ): Promise<void> {
   const repository = await getRepository(context, name);
-  const users = await context.usersOf(digest);
-  if (users.length > 0) {
-    throw new OciError('DENIED', `manifest: ${digest} is in use: ${users.join('; ')}`, { digest, users });
-  }
   await context.database.transaction(async (tx) => {
     await lockManifest(context, tx, repository.id, digest);
+    const users = await context.usersOf(tx, digest);
+    if (users.length > 0) {
+      throw new OciError('DENIED', `manifest: ${digest} is in use: ${users.join('; ')}`, { digest, users });
+    }
     const parents = await manifestsNaming(tx, repository.id, digest);
     if (parents.length > 0) {
       throw new OciError(

@@ -50,7 +50,10 @@ export async function renamedRepository(context: RegistryContext, name: Reposito
 }
 
 /** The name that a repository has now, by a former one. */
-export async function presentName(db: Kysely<Schema>, former: RepositoryName): Promise<RepositoryName | undefined> {
+export async function presentName(
+  db: Pick<Kysely<Schema>, 'selectFrom'>,
+  former: RepositoryName,
+): Promise<RepositoryName | undefined> {
   const row = await db
     .selectFrom('repository_aliases as a')
     .innerJoin('repositories as r', 'r.id', 'a.repository_id')

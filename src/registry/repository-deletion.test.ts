@@ -159,7 +159,7 @@ onEachDatabase('deleting a repository', (newPlace, kind) => {
     const using: RegistryContext = {
       ...context,
       digestsInUse: async () => new Set([digest, elsewhere.digest]),
-      usersOf: async (asked) => (asked === digest ? ['alice/shop in production'] : ['somebody']),
+      usersOf: async (_rows, asked) => (asked === digest ? ['alice/shop in production'] : ['somebody']),
     };
     expect((await planRepositoryDeletion(using, named('app'))).users).toEqual(['alice/shop in production']);
     const error = await remove(using).catch((thrown: unknown) => thrown);

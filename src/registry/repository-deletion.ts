@@ -184,7 +184,8 @@ async function usersOfRepository(context: RegistryContext, id: number): Promise<
       .where('repository_id', '=', id)
       .where('digest', 'in', inUse.slice(i, i + PAGE))
       .execute();
-    for (const { digest } of rows) for (const user of await context.usersOf(digest)) users.add(user);
+    for (const { digest } of rows)
+      for (const user of await context.usersOf(context.database.read, digest)) users.add(user);
   }
   return [...users].slice(0, MOST_USERS);
 }

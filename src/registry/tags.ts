@@ -192,6 +192,10 @@ export async function moveTag(
       at: now,
     })
     .execute();
+  // What follows a deployment is not followed by one.
+  if (move.action !== 'promote') {
+    await context.tagMoved(tx, { repository: repository.name, tag, actor: move.actor });
+  }
   return current;
 }
 

@@ -62,6 +62,7 @@ export async function openTestRegistry(
       usersOf: async () => [],
       digestsInUse: async () => new Set(),
       record: async () => {},
+      tagMoved: async () => {},
       moved: async () => {},
     };
   };

@@ -68,8 +68,17 @@ export async function why(context: RegistryContext, digest: Digest): Promise<Why
       path: [digest],
     });
   }
+  for (const reason of reasons.splice(0)) reasons.push(...(await named(context, reason)));
   const size = manifests[0]?.size ?? blob?.size;
   return { digest, kind: manifests.length > 0 ? 'manifest' : blob === undefined ? undefined : 'blob', size, reasons };
+}
+
+/** Who uses it, by name, in place of "in use". */
+async function named(context: RegistryContext, reason: Reason): Promise<Reason[]> {
+  const [root] = reason.path;
+  if (reason.root !== 'in use' || root === undefined) return [reason];
+  const users = await context.usersOf(context.database.read, root);
+  return users.length === 0 ? [reason] : users.map((user) => ({ ...reason, root: user }));
 }
 
 /** For each root that reaches one of `targets`, a shortest path. */

@@ -1,10 +1,12 @@
 import { AggregatorRegistry } from 'prom-client';
 import { instanceKeys } from '../accounts/instance-keys.ts';
+import { readSecretKey, secretKeyPath } from '../config/secret-key.ts';
 import { Instruments } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import { forgetHashes, releaseHoldsOf } from '../registry/upload-holder.ts';
-import { createServer, openRegistry, openSetupOf, prepareData, readDatabase } from '../server.ts';
+import { Conductor } from '../releases/conductor.ts';
+import { createServer, openRegistry, openReleases, openSetupOf, prepareData, readDatabase } from '../server.ts';
 import { failpoint } from './failpoint.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
 import type { WorkerOrder } from './order.ts';
@@ -48,9 +50,15 @@ async function serve(order: WorkerOrder): Promise<void> {
   });
   instruments = measured;
 
+  const secretKey = readSecretKey(secretKeyPath(settings));
+  for (const warning of secretKey.warnings) log.warn({ warning }, 'the secret key file is not safe');
+  const releases = openReleases(registry, secretKey.key);
+  const conductor = new Conductor(releases, (error) => log.warn({ err: error }, 'releases could not be looked after'));
   const answer = createServer({
     settings,
     registry,
+    releases,
+    conductor,
     keys: await instanceKeys(registry.database),
     instruments: measured,
     log,
@@ -90,6 +98,8 @@ async function serve(order: WorkerOrder): Promise<void> {
   async function stop(): Promise<void> {
     if (!accepting) return;
     accepting = false;
+    // Agents ask another process, or again.
+    await conductor.stop();
     const late = setTimeout(() => {
       log.warn({ requests: server.pendingRequests }, 'transfers were cut off at the shutdown timeout');
       void server.stop(true);
@@ -116,6 +126,7 @@ async function serve(order: WorkerOrder): Promise<void> {
   });
   // A terminal sends these to the whole group; the supervisor passes on what is meant for workers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  conductor.start();
   const setup = order.first ? await openSetupOf(registry) : undefined;
   tell({ kind: 'ready', url: server.url.href, ...(setup === undefined ? {} : { setup }) });
 }

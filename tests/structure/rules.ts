@@ -5,7 +5,7 @@ export type Rule = (sources: Sources) => string[];
 
 /**
  * What each room of `src/` may import besides itself: folders (`oci/`) and single files. main → cli → workers → server → http →
- * registry | accounts → storage, database; everyone may import oci. A new room needs a line here.
+ * registry | accounts | releases → storage, database; everyone may import oci. A new room needs a line here.
  */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   oci: [],
@@ -19,6 +19,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'database/freshness.ts',
     'storage/blob-store.ts',
   ],
+  // What a compose file says and how it is changed for a target or a laptop: text in, text out.
+  compose: ['oci/'],
+  releases: ['oci/', 'compose/', 'database/database.ts', 'database/schema.ts', 'database/releases-schema.ts'],
+  agent: ['oci/', 'api/', 'client/', 'compose/', 'log.ts', '../package.json'],
   accounts: [
     'oci/',
     'database/database.ts',
@@ -26,13 +30,32 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'database/accounts-schema.ts',
     'database/freshness.ts',
   ],
-  http: ['../package.json', 'oci/', 'api/', 'accounts/', 'registry/', 'database/database.ts', 'storage/blob-store.ts'],
+  http: [
+    '../package.json',
+    'oci/',
+    'api/',
+    'accounts/',
+    'registry/',
+    'releases/',
+    'database/database.ts',
+    'storage/blob-store.ts',
+  ],
   // The management API's words: what its bodies and answers are, for the server and its clients.
   api: ['oci/'],
   client: ['oci/', 'api/'],
   config: ['accounts/'],
   'log.ts': [],
-  'server.ts': ['oci/', 'accounts/', 'config/', 'database/', 'http/', 'registry/', 'storage/', 'log.ts'],
+  'server.ts': [
+    'oci/',
+    'accounts/',
+    'config/',
+    'database/',
+    'http/',
+    'registry/',
+    'releases/',
+    'storage/',
+    'log.ts',
+  ],
   workers: [
     'oci/',
     'accounts/',
@@ -40,6 +63,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'database/database.ts',
     'http/',
     'registry/',
+    'releases/',
     'storage/blob-store.ts',
     'log.ts',
     'server.ts',
@@ -48,7 +72,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'oci/',
     'api/',
     'accounts/',
+    'agent/',
     'client/',
+    'compose/',
     'config/',
     'database/database.ts',
     'database/migrate.ts',
@@ -70,13 +96,14 @@ const DRIVERS = ['storage/filesystem/', 'database/sqlite.ts', 'database/postgres
 /** Packages that belong to some rooms alone. `files` may use them besides. */
 const PACKAGES: { name: RegExp; rooms: readonly string[]; files?: readonly string[] }[] = [
   { name: /^hono(\/|$)/, rooms: ['http'] },
-  { name: /^kysely$/, rooms: ['database', 'registry', 'accounts'] },
+  { name: /^kysely$/, rooms: ['database', 'registry', 'accounts', 'releases'] },
   { name: /^pg$/, rooms: ['database'] },
   { name: /^better-auth(\/|$)/, rooms: ['http'], files: ['accounts/auth-adapter.ts'] },
   { name: /^jose$/, rooms: ['accounts'] },
   // The data directory is locked by an SQLite lock, which the kernel drops with the process.
   { name: /^bun:sqlite$/, rooms: ['database'], files: ['workers/data-lock.ts'] },
-  { name: /^node:fs(\/|$)/, rooms: ['storage', 'config', 'workers', 'cli', 'server.ts'] },
+  { name: /^node:fs(\/|$)/, rooms: ['storage', 'config', 'workers', 'cli', 'agent', 'server.ts'] },
+  { name: /^yaml$/, rooms: ['compose'] },
   { name: /^commander$|^cli-progress$/, rooms: ['cli'] },
 ];
 
@@ -149,12 +176,12 @@ export const plainNames: Rule = (sources) =>
 /** The rooms that know nothing of HTTP, and the one that knows nothing of files. */
 const FOREIGN_NAMES: { rooms: readonly string[]; names: RegExp; what: string }[] = [
   {
-    rooms: ['registry', 'accounts', 'storage', 'database', 'oci'],
+    rooms: ['registry', 'accounts', 'releases', 'compose', 'storage', 'database', 'oci'],
     names: /\b(?:Request|Response|Headers|FormData)\b/g,
     what: 'HTTP',
   },
   {
-    rooms: ['registry', 'accounts', 'http', 'oci', 'client'],
+    rooms: ['registry', 'accounts', 'releases', 'compose', 'http', 'oci', 'client'],
     names: /\bBun\s*\.\s*(?:file|write|s3|S3Client|sql|SQL)\b/g,
     what: 'files and stores',
   },

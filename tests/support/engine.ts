@@ -157,7 +157,7 @@ export async function startContainerd(): Promise<Containerd> {
   }
 }
 
-interface DaemonOptions {
+export interface DaemonOptions {
   /** Removed, with every mount below it, by `stop`. */
   root: string;
   command: string[];
@@ -165,13 +165,16 @@ interface DaemonOptions {
   ready: () => Promise<boolean>;
 }
 
-interface Daemon {
+export interface Daemon {
   pid: number;
   log: () => string;
+  /** SIGTERM (or another signal), then SIGKILL to it and all it started; keeps `root`. */
+  end: (signal?: 'SIGTERM' | 'SIGKILL') => Promise<void>;
   stop: () => Promise<void>;
 }
 
-async function startDaemon({ root, command, env, ready }: DaemonOptions): Promise<Daemon> {
+/** Starts a program that serves until it is ended; throws with its log when it ends first or is not ready in a minute. */
+export async function startDaemon({ root, command, env, ready }: DaemonOptions): Promise<Daemon> {
   const logFile = join(root, 'log');
   const descriptor = openSync(logFile, 'a');
   // The kernel ends it when the test process dies, however that happens.
@@ -187,8 +190,8 @@ async function startDaemon({ root, command, env, ready }: DaemonOptions): Promis
     ended = true;
   });
   const log = () => readFileSync(logFile, 'utf8');
-  const end = async () => {
-    child.kill('SIGTERM');
+  const end = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
+    child.kill(signal);
     const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
     await child.exited;
     clearTimeout(timer);
@@ -200,6 +203,7 @@ async function startDaemon({ root, command, env, ready }: DaemonOptions): Promis
       return {
         pid: child.pid,
         log,
+        end,
         async stop() {
           await end();
           await removeTree(root);

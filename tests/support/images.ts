@@ -124,10 +124,10 @@ export const signatureArtifact = cached('signature', async (layout) => {
   return { layers: [], manifest, prints: '' };
 });
 
-type Recipe = (layout: OciLayout, work: string) => Promise<Pick<TestImage, 'layers' | 'manifest' | 'prints'>>;
+export type Recipe = (layout: OciLayout, work: string) => Promise<Pick<TestImage, 'layers' | 'manifest' | 'prints'>>;
 
 /** Makes the image in a directory aside and renames it into the cache, so that a run cut short leaves nothing half-made there. */
-function cached(name: string, make: Recipe): () => Promise<TestImage> {
+export function cached(name: string, make: Recipe): () => Promise<TestImage> {
   let made: Promise<TestImage> | undefined;
   const path = join(cache, RECIPES, name);
   const load = async (): Promise<TestImage> => {

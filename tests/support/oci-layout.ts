@@ -27,6 +27,15 @@ export interface Platform {
   architecture: string;
 }
 
+export interface ImageOptions {
+  command: string[];
+  platform?: Platform;
+  env?: string[];
+  config?: Record<string, unknown>;
+  /** Of the manifest. */
+  annotations?: Record<string, string>;
+}
+
 /** OCI Image 1.1 "Image Layout": `oci-layout`, `index.json`, `blobs/sha256/<hex>`. */
 export class OciLayout {
   constructor(readonly path: string) {}
@@ -86,14 +95,15 @@ export class OciLayout {
     return { descriptor, diffId: `sha256:${plain.digest('hex')}` };
   }
 
-  /** Adds the configuration and manifest of an image of these layers. */
-  addImage(layers: Layer[], options: { command: string[]; platform?: Platform; env?: string[] }): Descriptor {
+  /** Adds the configuration and manifest of an image of these layers. `config` is for what else stands in the image's `config`. */
+  addImage(layers: Layer[], options: ImageOptions): Descriptor {
     const platform = options.platform ?? hostPlatform;
+    const env = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...(options.env ?? [])];
     const config = this.addJson(
       {
         created: '2024-01-01T00:00:00Z',
         ...platform,
-        config: { Cmd: options.command, Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...(options.env ?? [])] },
+        config: { Cmd: options.command, Env: env, ...options.config },
         rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
         history: layers.map((_, at) => ({ created: '2024-01-01T00:00:00Z', created_by: `layer ${at + 1}` })),
       },
@@ -105,6 +115,7 @@ export class OciLayout {
         mediaType: mediaTypes.ociManifest,
         config,
         layers: layers.map((layer) => layer.descriptor),
+        ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
       },
       mediaTypes.ociManifest,
     );

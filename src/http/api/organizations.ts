@@ -8,6 +8,7 @@ import {
   planOrganizationDeletion,
   updateOrganization,
 } from '../../accounts/organizations.ts';
+import { requireNoRunningStacks } from '../../accounts/running-stacks.ts';
 import {
   deleteOrganizationBody,
   newOrganizationBody,
@@ -106,6 +107,8 @@ export const ORGANIZATION_ROUTES: readonly ApiRoute[] = [
       if (body.confirm !== name) {
         throw new OciError('BODY_INVALID', `confirm: must be the organization's name, ${name}`);
       }
+      // Before its repositories are gone.
+      await requireNoRunningStacks(accounts.database.read, name);
       const { repositories } = await planOrganizationDeletion(accounts, name);
       if (repositories.length > 0 && body.repositories === undefined) throw hasRepositories(name, repositories);
       await disposeRepositories(registry, request, name, repositories, body.repositories);

@@ -7,6 +7,8 @@ import type { Passwords } from '../../accounts/passwords.ts';
 import type { PermissionReader } from '../../accounts/permission-reader.ts';
 import { OciError } from '../../oci/errors.ts';
 import type { RegistryContext } from '../../registry/context.ts';
+import type { Conductor } from '../../releases/conductor.ts';
+import type { ReleasesContext } from '../../releases/context.ts';
 import { readJson } from '../body.ts';
 import { type BerthRequest, pageSize } from '../request.ts';
 import type { Method, Route } from '../route.ts';
@@ -21,6 +23,8 @@ export interface ApiContext {
   reader: PermissionReader;
   authorizer: Authorizer;
   sessions: Sessions;
+  releases: ReleasesContext;
+  conductor: Conductor;
   /** This instance's name, the audience of bearer tokens. */
   service: string;
 }
@@ -50,6 +54,12 @@ export type Chapter =
   | 'invitations'
   | 'repositories'
   | 'tags'
+  | 'stacks'
+  | 'environments'
+  | 'releases'
+  | 'deployments'
+  | 'targets'
+  | 'agent'
   | 'audit'
   | 'instance';
 

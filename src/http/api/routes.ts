@@ -1,15 +1,21 @@
+import { AGENT_ROUTES } from './agent.ts';
 import { AUDIT_ROUTES } from './audit.ts';
+import { DEPLOYMENT_ROUTES } from './deployments.ts';
 import { descriptionRoutes } from './description.ts';
+import { ENVIRONMENT_ROUTES } from './environments.ts';
 import { GRANT_ROUTES } from './grants.ts';
 import { INSTANCE_ROUTES } from './instance.ts';
 import { INVITATION_ROUTES } from './invitations.ts';
 import { MEMBER_ROUTES } from './members.ts';
 import { ORGANIZATION_ROUTES } from './organizations.ts';
+import { RELEASE_ROUTES } from './releases.ts';
 import { REPOSITORY_ROUTES } from './repositories.ts';
 import { ROBOT_ROUTES } from './robots.ts';
 import type { ApiRoute } from './route.ts';
 import { SESSION_API_ROUTES } from './sessions.ts';
+import { STACK_ROUTES } from './stacks.ts';
 import { TAG_ROUTES } from './tags.ts';
+import { TARGET_ROUTES } from './targets.ts';
 import { TEAM_ROUTES } from './teams.ts';
 import { TOKEN_API_ROUTES } from './tokens.ts';
 import { USER_ROUTES } from './users.ts';
@@ -26,6 +32,12 @@ export const API_ROUTES: readonly ApiRoute[] = [
   ...GRANT_ROUTES,
   ...ROBOT_ROUTES,
   ...INVITATION_ROUTES,
+  ...STACK_ROUTES,
+  ...ENVIRONMENT_ROUTES,
+  ...DEPLOYMENT_ROUTES,
+  ...RELEASE_ROUTES,
+  ...TARGET_ROUTES,
+  ...AGENT_ROUTES,
   ...AUDIT_ROUTES,
   ...TAG_ROUTES,
   ...REPOSITORY_ROUTES,

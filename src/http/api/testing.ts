@@ -11,7 +11,8 @@ import type { DatabasePlace } from '../../database/test-databases.ts';
 import { createLog } from '../../log.ts';
 import type { RegistryContext } from '../../registry/context.ts';
 import { named, nextTurn, openTestRegistry } from '../../registry/testing.ts';
-import { createServer } from '../../server.ts';
+import { Conductor } from '../../releases/conductor.ts';
+import { createServer, openReleases } from '../../server.ts';
 import { Instruments } from '../instruments.ts';
 
 export const ORIGIN = { name: 'root', source: '192.0.2.1' };
@@ -56,12 +57,16 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
   };
   const accounts: AccountsContext = { database, now, newId, policy: { anonymous: 'none', signUp: 'open' } };
   const keys = await instanceKeys(database);
+  const releases = openReleases(context, new Uint8Array(32));
+  const conductor = new Conductor(releases, () => {});
   const servers = new Map(
     ANONYMOUS_MODES.map((anonymous) => [
       anonymous,
       createServer({
         settings: loadSettings({ anonymous }, {}, undefined),
         registry: { ...context, defaultVisibility: anonymous === 'none' ? 'private' : 'public' },
+        releases,
+        conductor,
         keys,
         instruments: new Instruments({
           pending: () => 0,

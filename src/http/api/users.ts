@@ -1,3 +1,4 @@
+import { requireNoRunningStacks } from '../../accounts/running-stacks.ts';
 import { deleteUser, planUserDeletion } from '../../accounts/user-deletion.ts';
 import {
   createUser,
@@ -154,6 +155,8 @@ export const USER_ROUTES: readonly ApiRoute[] = [
       const username = request.param('username');
       if (body.confirm !== username) throw new OciError('BODY_INVALID', `confirm: must be the username, ${username}`);
       const plan = await planUserDeletion(accounts, username);
+      // Before its repositories are gone.
+      await requireNoRunningStacks(accounts.database.read, username);
       await disposeRepositories(registry, request, username, plan.repositories, body.repositories);
       await deleteUser(accounts, username, originOf(request));
       return undefined;

@@ -104,7 +104,8 @@ async function rememberLogin(
       detail: { with: identity.limit.credential, client: client?.slice(0, 100) },
     });
   }
-  if (!offline) return undefined;
+  // An agent's own token is what it is to keep: there is nothing to narrow in it.
+  if (!offline || identity.kind === 'agent') return undefined;
   if (isLoginToken(shown)) return shown;
   const { limit } = identity;
   const { secret } = await createToken(

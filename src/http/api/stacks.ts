@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { pageQuery } from '../../api/page.ts';
+import { resolveBody, resolvedSet } from '../../api/releases.ts';
+import { newStackBody, type StackInfo, stackFile, stackFileBody, stackInfo, stackPage } from '../../api/stacks.ts';
+import { isDigest } from '../../oci/digest.ts';
+import { OciError } from '../../oci/errors.ts';
+import { findStack } from '../../releases/find.ts';
+import { resolveSet } from '../../releases/sets.ts';
+import {
+  createStack,
+  deleteStack,
+  getStack,
+  listStacks,
+  type Stack,
+  stackFileText,
+  updateStackFile,
+  type Viewpoint,
+} from '../../releases/stacks.ts';
+import type { BerthRequest } from '../request.ts';
+import { type ApiRoute, apiRoute, iso } from './route.ts';
+
+export const STACK = '/api/v1/namespaces/:namespace/stacks/:stack';
+
+export const ENVIRONMENT = `${STACK}/environments/:environment`;
+
+export const STACK_ROUTES: readonly ApiRoute[] = [
+  apiRoute({
+    method: 'GET',
+    path: '/api/v1/stacks',
+    access: 'read',
+    summary: 'The stacks that the caller may read, in the order of their names',
+    chapter: 'stacks',
+    query: pageQuery,
+    answer: stackPage,
+    async handler({ releases }, request) {
+      const readable = await request.readableStacks();
+      const stacks = await listStacks(releases, async (namespaces) =>
+        readable.kind === 'all'
+          ? new Set(namespaces)
+          : new Set(namespaces.filter((name) => readable.namespaces.includes(name))),
+      );
+      return { stacks: stacks.map(stackInfoOf), next: null };
+    },
+  }),
+  apiRoute({
+    method: 'POST',
+    path: '/api/v1/namespaces/:namespace/stacks',
+    access: 'write',
+    summary: 'Make a stack of a compose file',
+    chapter: 'stacks',
+    body: newStackBody,
+    answer: stackInfo,
+    status: 201,
+    async handler({ releases }, request, { body }) {
+      const { namespace } = placeOf(request);
+      return stackInfoOf(await createStack(releases, namespace, body, viewOf(request), request.actor));
+    },
+  }),
+  apiRoute({
+    method: 'GET',
+    path: STACK,
+    access: 'read',
+    summary: 'A stack',
+    chapter: 'stacks',
+    answer: stackInfo,
+    async handler({ releases }, request) {
+      const { namespace, stack } = placeOf(request);
+      return stackInfoOf(await getStack(releases, namespace, stack));
+    },
+  }),
+  apiRoute({
+    method: 'DELETE',
+    path: STACK,
+    access: 'admin',
+    summary: 'Delete a stack with its environments, releases and deployments',
+    chapter: 'stacks',
+    async handler({ releases }, request) {
+      const { namespace, stack } = placeOf(request);
+      await deleteStack(releases, namespace, stack, request.actor);
+      return undefined;
+    },
+  }),
+  apiRoute({
+    method: 'GET',
+    path: `${STACK}/file`,
+    access: 'read',
+    summary: "A stack's compose file: the newest, or that of a release",
+    chapter: 'stacks',
+    query: z.object({ digest: z.string().optional().describe('of an older one') }),
+    answer: stackFile,
+    async handler({ releases }, request, { query }) {
+      const { namespace, stack } = placeOf(request);
+      const { read } = releases.database;
+      const found = await findStack(read, namespace, stack);
+      const digest = query.digest ?? found.file;
+      if (!isDigest(digest)) throw new OciError('QUERY_INVALID', 'digest: not a sha256 or sha512 digest');
+      return { digest, file: await stackFileText(read, found, digest) };
+    },
+  }),
+  apiRoute({
+    method: 'PUT',
+    path: `${STACK}/file`,
+    access: 'write',
+    summary: 'Give a stack another compose file, for the releases from then on',
+    chapter: 'stacks',
+    body: stackFileBody,
+    answer: stackInfo,
+    async handler({ releases }, request, { body }) {
+      const { namespace, stack } = placeOf(request);
+      return stackInfoOf(await updateStackFile(releases, namespace, stack, body.file, viewOf(request), request.actor));
+    },
+  }),
+  apiRoute({
+    method: 'POST',
+    path: `${STACK}/resolve`,
+    access: 'read',
+    summary: 'What a laptop needs to run a set of versions; secrets are not in it',
+    chapter: 'stacks',
+    body: resolveBody,
+    answer: resolvedSet,
+    async handler({ releases }, request, { body }) {
+      const { namespace, stack } = placeOf(request);
+      return resolveSet(releases, namespace, stack, body, viewOf(request));
+    },
+  }),
+];
+
+/** What the path names. */
+export function placeOf(request: BerthRequest): { namespace: string; stack: string; environment: string } {
+  return {
+    namespace: request.param('namespace'),
+    stack: request.param('stack'),
+    environment: request.param('environment'),
+  };
+}
+
+/** How the caller names this registry in images, and what it may read. */
+export function viewOf(request: BerthRequest): Viewpoint {
+  return { hosts: [new URL(request.base).host], mayRead: (repository) => request.may('read', repository) };
+}
+
+/** A number of the path: of a release, a deployment. @throws OciError NOT_FOUND */
+export function numberOf(request: BerthRequest, name: string): number {
+  const text = request.param(name);
+  if (/^v?[1-9]\d{0,8}$/.test(text)) return Number(text.replace('v', ''));
+  throw new OciError('NOT_FOUND', `${name}: ${JSON.stringify(text.slice(0, 50))} is no number`);
+}
+
+function stackInfoOf(stack: Stack): StackInfo {
+  return { ...stack, createdAt: iso(stack.createdAt), updatedAt: iso(stack.updatedAt) };
+}

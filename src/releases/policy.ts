@@ -1,0 +1,57 @@
+import type { Rows } from './context.ts';
+import type { EnvironmentRow, ReleaseRow, StackRow } from './find.ts';
+import { environmentBefore, type Wanted, type Wish } from './intent.ts';
+import { revocationOf } from './releases.ts';
+
+/**
+ * Why a person's wish is refused; with `force`, and the role for it, it is done all the same.
+ *
+ * - A release that was revoked there, by a rollback or by a person.
+ * - A protected environment takes only what was stable in the environment before it.
+ * - A rollback goes to what was stable.
+ */
+export async function refusalsOf(
+  rows: Rows,
+  stack: StackRow,
+  environment: EnvironmentRow,
+  wish: Wish,
+  wanted: Wanted & { release: ReleaseRow | undefined },
+): Promise<string[]> {
+  const { release, restores } = wanted;
+  const refusals: string[] = [];
+  if (release !== undefined) {
+    const revoked = await revocationOf(rows, release.id, environment.id);
+    if (revoked !== undefined) {
+      refusals.push(
+        `release: ${release.number} was revoked in ${environment.name} by ${revoked.by}${revoked.reason === '' ? '' : ` (${revoked.reason})`}; "force" deploys it all the same`,
+      );
+    }
+    if (release.expired_at !== null)
+      refusals.push(`release: ${release.number} is expired: its images are no longer kept`);
+  }
+  if (wish.kind === 'rollback') {
+    if (restores !== undefined && restores.stable_at === null) {
+      refusals.push(`to: v${restores.number} never was stable; "force" goes back to it all the same`);
+    }
+    return refusals;
+  }
+  if (environment.protected === 0) return refusals;
+  const before = wish.kind === 'promote' ? wanted.from : await environmentBefore(rows, stack, environment);
+  if (before !== undefined && (release === undefined || !(await wasStable(rows, before, release.id)))) {
+    refusals.push(
+      `environment: ${environment.name} is protected, and this release was not stable in ${before.name}: deploy it there and wait until it is`,
+    );
+  }
+  return refusals;
+}
+
+async function wasStable(rows: Rows, environment: EnvironmentRow, releaseId: number): Promise<boolean> {
+  const row = await rows
+    .selectFrom('deployments')
+    .select('id')
+    .where('environment_id', '=', environment.id)
+    .where('release_id', '=', releaseId)
+    .where('stable_at', 'is not', null)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,143 @@
+import type { Digest } from '../oci/digest.ts';
+import type { ReleasesContext, Rows } from './context.ts';
+import { keptStable } from './stable.ts';
+
+/*
+ * What the registry must keep for releases: every image of a release that is not expired, and what any target says it runs.
+ * A release expires when it is older than `keepReleaseMs` and not among the newest `keepReleases` of its stack, unless an environment runs
+ * it, waits for it, or has it among its newest `keepStable` stable deployments; `expireReleases` decides that, and it is never taken back.
+ */
+
+/** Who uses a manifest: a line each, for messages. */
+export async function usersOf(rows: Rows, digest: Digest): Promise<string[]> {
+  const users: string[] = [];
+  const running = await rows
+    .selectFrom('target_images as i')
+    .innerJoin('targets as t', 't.id', 'i.target_id')
+    .innerJoin('environments as e', 'e.id', 't.environment_id')
+    .innerJoin('stacks as s', 's.id', 'e.stack_id')
+    .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
+    .select(['t.name as target', 'e.name as environment', 's.name as stack', 'n.name as namespace'])
+    .where('i.digest', '=', digest)
+    .orderBy('t.id')
+    .limit(MOST)
+    .execute();
+  for (const row of running) {
+    users.push(`target ${row.target} of ${row.namespace}/${row.stack}@${row.environment} runs it`);
+  }
+  const deployed = await rows
+    .selectFrom('release_images as i')
+    .innerJoin('releases as r', 'r.id', 'i.release_id')
+    .innerJoin('deployments as d', 'd.release_id', 'r.id')
+    .innerJoin('environments as e', 'e.id', 'd.environment_id')
+    .innerJoin('stacks as s', 's.id', 'e.stack_id')
+    .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
+    .select([
+      'd.id',
+      'd.number',
+      'd.stable_at',
+      'd.status',
+      'e.name as environment',
+      'e.current_deployment_id',
+      's.name as stack',
+      'n.name as namespace',
+    ])
+    .where('i.digest', '=', digest)
+    .where('r.expired_at', 'is', null)
+    .orderBy('d.id', 'desc')
+    .limit(MOST)
+    .execute();
+  for (const row of deployed) {
+    const what =
+      row.id === row.current_deployment_id
+        ? 'current'
+        : row.stable_at !== null
+          ? 'can be rolled back to'
+          : row.status.replace('_', ' ');
+    users.push(`deployment v${row.number} of ${row.namespace}/${row.stack}@${row.environment} (${what})`);
+  }
+  const released = await rows
+    .selectFrom('release_images as i')
+    .innerJoin('releases as r', 'r.id', 'i.release_id')
+    .innerJoin('stacks as s', 's.id', 'r.stack_id')
+    .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
+    .select(['r.number', 's.name as stack', 'n.name as namespace'])
+    .where('i.digest', '=', digest)
+    .where('r.expired_at', 'is', null)
+    .orderBy('r.id', 'desc')
+    .limit(MOST)
+    .execute();
+  for (const row of released) users.push(`release ${row.number} of ${row.namespace}/${row.stack}`);
+  return [...new Set(users)].slice(0, MOST);
+}
+
+const MOST = 100;
+
+/** Every digest for which `usersOf` is not empty. */
+export async function digestsInUse(rows: Rows): Promise<Set<Digest>> {
+  const released = await rows
+    .selectFrom('release_images as i')
+    .innerJoin('releases as r', 'r.id', 'i.release_id')
+    .select('i.digest')
+    .distinct()
+    .where('r.expired_at', 'is', null)
+    .execute();
+  const running = await rows.selectFrom('target_images').select('digest').distinct().execute();
+  return new Set([...released, ...running].map((row) => row.digest));
+}
+
+/** Marks releases whose images are no longer kept. @returns the ones that expired now */
+export async function expireReleases(context: ReleasesContext): Promise<number> {
+  const { policy } = context;
+  const before = context.now() - policy.keepReleaseMs;
+  return context.database.transaction(async (tx) => {
+    const old = await tx
+      .selectFrom('releases')
+      .select(['id', 'stack_id', 'number'])
+      .where('expired_at', 'is', null)
+      .where('created_at', '<', before)
+      .execute();
+    let expired = 0;
+    for (const release of old) {
+      if (!(await mayExpire(context, tx, release))) continue;
+      await tx.updateTable('releases').set({ expired_at: context.now() }).where('id', '=', release.id).execute();
+      expired++;
+    }
+    return expired;
+  });
+}
+
+async function mayExpire(
+  context: ReleasesContext,
+  rows: Rows,
+  release: { id: number; stack_id: number; number: number },
+): Promise<boolean> {
+  const newer = await rows
+    .selectFrom('releases')
+    .select((select) => select.fn.countAll<number | string>().as('n'))
+    .where('stack_id', '=', release.stack_id)
+    .where('number', '>', release.number)
+    .executeTakeFirstOrThrow();
+  if (Number(newer.n) < context.policy.keepReleases) return false;
+  const environments = await rows
+    .selectFrom('environments')
+    .select(['id', 'current_deployment_id'])
+    .where('stack_id', '=', release.stack_id)
+    .execute();
+  for (const { id } of environments) {
+    if ((await keptStable(context, rows, id)).some((kept) => kept.release_id === release.id)) return false;
+  }
+  const held = await rows
+    .selectFrom('deployments as d')
+    .innerJoin('environments as e', 'e.id', 'd.environment_id')
+    .select('d.id')
+    .where('d.release_id', '=', release.id)
+    .where((where) =>
+      where.or([
+        where('d.status', 'in', ['queued', 'in_progress', 'rolling_back']),
+        where('e.current_deployment_id', '=', where.ref('d.id')),
+      ]),
+    )
+    .executeTakeFirst();
+  return held === undefined;
+}

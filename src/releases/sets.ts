@@ -1,0 +1,78 @@
+import { OciError } from '../oci/errors.ts';
+import type { FoundImage, ReleasesContext } from './context.ts';
+import { deploymentById, findEnvironment, findRelease, findStack, stackName } from './find.ts';
+import { type DescribedImage, imagesOfRelease, prepareRelease } from './releases.ts';
+import { chooseImages, fileImage } from './resolution.ts';
+import { stackFileText, type Viewpoint } from './stacks.ts';
+import { storedVariables } from './variables.ts';
+
+/** Versions of a stack's services for a laptop. Secrets are named, not given. */
+export interface ResolvedSet {
+  stack: string;
+  environment: string | null;
+  release: number | null;
+  deployment: number | null;
+  file: string;
+  images: DescribedImage[];
+  variables: Record<string, string>;
+  secrets: string[];
+}
+
+/** What an environment runs, or a release has, or the compose file names, with other images for some services. @throws OciError as `chooseImages` */
+export async function resolveSet(
+  context: ReleasesContext,
+  namespace: string,
+  name: string,
+  wanted: {
+    environment?: string | undefined;
+    release?: number | undefined;
+    images?: Readonly<Record<string, string>> | undefined;
+  },
+  view: Viewpoint,
+): Promise<ResolvedSet> {
+  const { read } = context.database;
+  const stack = await findStack(read, namespace, name);
+  if (wanted.environment !== undefined && wanted.release !== undefined) {
+    throw new OciError('BODY_INVALID', 'release: give an environment or a release, not both');
+  }
+  const environment =
+    wanted.environment === undefined ? undefined : await findEnvironment(read, stack, wanted.environment);
+  const current = environment && (await deploymentById(read, environment.current_deployment_id));
+  if (environment !== undefined && current === undefined) {
+    throw new OciError('CONFLICT', `environment: nothing was deployed to ${stackName(stack)}@${environment.name} yet`);
+  }
+  const release =
+    wanted.release !== undefined
+      ? await findRelease(read, stack, wanted.release)
+      : current &&
+        (await read.selectFrom('releases').selectAll().where('id', '=', current.release_id).executeTakeFirstOrThrow());
+  const base = release === undefined ? [] : await imagesOfRelease(read, release.id);
+  // The file's services may differ from the release's: those of the release's own file count.
+  const images = await chooseImages(
+    context,
+    stack,
+    wanted.images ?? {},
+    async (service): Promise<FoundImage | undefined> =>
+      base.find((image) => image.service === service.service) ?? fileImage(context, service),
+    view,
+  );
+  const prepared = await prepareRelease(context, stack, images);
+  const stored =
+    environment === undefined || current === undefined
+      ? {}
+      : await storedVariables(read, environment.id, current.config_version);
+  return {
+    stack: stackName(stack),
+    environment: environment?.name ?? null,
+    release: release?.number ?? null,
+    deployment: current?.number ?? null,
+    file: await stackFileText(read, stack, release?.file ?? stack.file),
+    images: prepared.images.map(
+      ({ annotations, ...image }) => ({ ...image, ...JSON.parse(annotations) }) as DescribedImage,
+    ),
+    variables: Object.fromEntries(
+      Object.entries(stored).flatMap(([key, kept]) => ('value' in kept ? [[key, kept.value]] : [])),
+    ),
+    secrets: Object.entries(stored).flatMap(([key, kept]) => ('secret' in kept ? [key] : [])),
+  };
+}
