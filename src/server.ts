@@ -31,7 +31,7 @@ import { describeImage, findImage, holdImage, pointTag, presentImages, tagsOfIma
 import { PullReader } from './registry/pull-reader.ts';
 import { UploadHashes } from './registry/upload-hashes.ts';
 import type { Conductor } from './releases/conductor.ts';
-import { DEFAULT_POLICY, type ReleasesContext } from './releases/context.ts';
+import { KEPT, type ReleasesContext } from './releases/context.ts';
 import { followRepositoryInReleases } from './releases/repository-move.ts';
 import { digestsInUse, usersOf } from './releases/roots.ts';
 import { SecretBox } from './releases/secret-box.ts';
@@ -125,7 +125,11 @@ export function openSetupOf({ database, now, newId }: RegistryContext): Promise<
 }
 
 /** Releases over an open registry. */
-export function openReleases(registry: RegistryContext, secretKey: Uint8Array): ReleasesContext {
+export function openReleases(
+  registry: RegistryContext,
+  secretKey: Uint8Array,
+  settings: Pick<Settings, 'targetAway' | 'deployLease' | 'agentPoll' | 'agentReport'>,
+): ReleasesContext {
   const { database, now, newId } = registry;
   return {
     database,
@@ -139,7 +143,13 @@ export function openReleases(registry: RegistryContext, secretKey: Uint8Array): 
     },
     secrets: new SecretBox(secretKey),
     tokens: agentTokens({ now, newId }),
-    policy: DEFAULT_POLICY,
+    policy: {
+      ...KEPT,
+      onlineMs: settings.targetAway,
+      leaseMs: settings.deployLease,
+      pollMs: settings.agentPoll,
+      reportMs: settings.agentReport,
+    },
     now,
     record: (tx, actor, entry) => audit(tx, now(), actor, entry),
   };

@@ -31,6 +31,10 @@ const VALUES: Record<SettingName, { good: [string, string, string]; bad: string 
   gcGrace: { good: ['1s', '10m', '30d'], bad: '999ms' },
   tagHistoryWindow: { good: ['0s', '10m', '30d'], bad: '1 day' },
   uploadExpiry: { good: ['1s', '10m', '30d'], bad: '-1s' },
+  targetAway: { good: ['2s', '10m', '1h'], bad: '25d' },
+  deployLease: { good: ['2s', '10m', '1h'], bad: '25d' },
+  agentPoll: { good: ['500ms', '10m', '1h'], bad: '25d' },
+  agentReport: { good: ['500ms', '10m', '1h'], bad: '25d' },
   shutdownTimeout: { good: ['500ms', '10m', '1h'], bad: '25d' },
 };
 const names = Object.keys(SETTINGS) as SettingName[];

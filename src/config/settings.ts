@@ -188,6 +188,30 @@ export const SETTINGS = {
     value: 'DURATION',
     help: 'how long an upload may lie without a byte; default: 24h',
   },
+  targetAway: {
+    check: timer.refine((ms) => ms >= 1_000, 'is shorter than 1s'),
+    default: 45_000,
+    value: 'DURATION',
+    help: 'after how long without a word a server counts as away, and is not waited for; default: 45s',
+  },
+  deployLease: {
+    check: timer.refine((ms) => ms >= 1_000, 'is shorter than 1s'),
+    default: 90_000,
+    value: 'DURATION',
+    help: 'how long a deployment keeps its environment locked without a word from its servers; default: 90s',
+  },
+  agentPoll: {
+    check: timer.refine((ms) => ms >= 200, 'is shorter than 200ms'),
+    default: 30_000,
+    value: 'DURATION',
+    help: 'how often agents ask when no event told them to; default: 30s',
+  },
+  agentReport: {
+    check: timer.refine((ms) => ms >= 200, 'is shorter than 200ms'),
+    default: 15_000,
+    value: 'DURATION',
+    help: 'how often agents say at least that they are there; default: 15s',
+  },
   shutdownTimeout: {
     check: timer,
     default: 30_000,

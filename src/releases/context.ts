@@ -32,15 +32,12 @@ export interface ReleasesPolicy {
   keepReleases: number;
 }
 
-export const DEFAULT_POLICY: ReleasesPolicy = {
-  onlineMs: 45_000,
-  leaseMs: 90_000,
-  pollMs: 30_000,
-  reportMs: 15_000,
+/** What is kept of the past. */
+export const KEPT = {
   keepStable: 10,
   keepReleaseMs: 30 * 86_400_000,
   keepReleases: 20,
-};
+} as const satisfies Partial<ReleasesPolicy>;
 
 /** What releases need from outside; made by `server.ts`, or by a test. */
 export interface ReleasesContext {

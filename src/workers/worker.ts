@@ -52,7 +52,7 @@ async function serve(order: WorkerOrder): Promise<void> {
 
   const secretKey = readSecretKey(secretKeyPath(settings));
   for (const warning of secretKey.warnings) log.warn({ warning }, 'the secret key file is not safe');
-  const releases = openReleases(registry, secretKey.key);
+  const releases = openReleases(registry, secretKey.key, settings);
   const conductor = new Conductor(releases, (error) => log.warn({ err: error }, 'releases could not be looked after'));
   const answer = createServer({
     settings,

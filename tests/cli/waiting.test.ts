@@ -40,6 +40,22 @@ async function meanwhile(line: string, work: () => Promise<void>): Promise<Ran> 
   return ran;
 }
 
+/** Begins to wait for a new deployment; resolves when it has been seen. */
+async function waitingFor(line: string, number: number) {
+  const child = Bun.spawn([new URL('../../bin/berth', import.meta.url).pathname, ...line.split(' ')], {
+    env: { ...process.env, ...alice.environment, NO_COLOR: '1' },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  let said = '';
+  void (async () => {
+    for await (const chunk of child.stderr) said += new TextDecoder().decode(chunk);
+  })();
+  await eventually(`v${number} is waited for`, 30_000, () => said.includes(`v${number} (release `));
+  return { child, said: () => said };
+}
+
 describe('a deployment that is waited for', () => {
   test('ends with 0 when its target runs it, and says how far it was', async () => {
     const ran = await meanwhile('deploy test --wait', () => on('test').run(1));
@@ -81,7 +97,7 @@ describe('a deployment that is waited for', () => {
     expect([ran.code, ran.stderr]).toEqual([4, expect.stringContaining('failed and was not rolled back')]);
   });
 
-  test('is 124 when it takes too long, 6 for another one, and 1 when it was cancelled', async () => {
+  test('is 124 when it takes too long, and 6 for another one, which may wait for its end', async () => {
     const slow = await alice.try(['deploy', 'test', 'web=1.0', '--wait', '--timeout', '500ms']);
     expect([slow.code, slow.stderr]).toEqual([124, expect.stringContaining('it goes on')]);
     const other = await alice.try(['deploy', 'test', 'web=1.1', '--lock-timeout', '500ms']);
@@ -95,22 +111,6 @@ describe('a deployment that is waited for', () => {
 });
 
 describe('waiting', () => {
-  /** Begins to wait for a new deployment; resolves when it has been seen. */
-  async function waitingFor(line: string, number: number) {
-    const child = Bun.spawn([new URL('../../bin/berth', import.meta.url).pathname, ...line.split(' ')], {
-      env: { ...process.env, ...alice.environment, NO_COLOR: '1' },
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-    });
-    let said = '';
-    void (async () => {
-      for await (const chunk of child.stderr) said += new TextDecoder().decode(chunk);
-    })();
-    await eventually(`v${number} is waited for`, 30_000, () => said.includes(`v${number} (release `));
-    return { child, said: () => said };
-  }
-
   test('ends with Control-C, with 130, and the deployment goes on', async () => {
     const { child, said } = await waitingFor('deploy test web=1.0 --wait', 8);
     child.kill('SIGINT');
@@ -148,6 +148,14 @@ describe('what was deployed', () => {
     expect(history).toMatch(/^v10 .* rollback .* alice .*brings back v8; undoes v9/m);
     expect(history).toMatch(/^v9 .*rolled back by v10/m);
     expect(await alice.run('status test')).toMatch(/^target-1 +web +1\.0@(\w{12}) +1\.0@\1 +healthy/m);
+  });
+
+  test('is not what is waited for when somebody cancels it', async () => {
+    const { child, said } = await waitingFor('deploy test --release 1 --wait', 11);
+    expect(await alice.run('cancel test v11')).toContain('v11 of alice/shop test: cancelled');
+    expect(await child.exited).toBe(1);
+    await eventually('it says by whom', 5_000, () => said().includes('cancelled by alice'));
+    expect(await alice.refused(1, 'cancel test v11')).toContain('cancelled');
   });
 
   test('stays while the environment is on hold', async () => {

@@ -29,10 +29,10 @@ export const PATIENCE = 90_000;
 
 /** What a minute or more is in real life. */
 const QUICK = {
-  BERTH_LEASE: '12s',
+  BERTH_DEPLOY_LEASE: '12s',
   BERTH_TARGET_AWAY: '8s',
-  BERTH_POLL: '1s',
-  BERTH_REPORT: '1s',
+  BERTH_AGENT_POLL: '1s',
+  BERTH_AGENT_REPORT: '1s',
 };
 
 export const canShip = (suite: string) => requireTools(suite, [...serverEngineTools, ...webImageTools]);

@@ -57,7 +57,7 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
   };
   const accounts: AccountsContext = { database, now, newId, policy: { anonymous: 'none', signUp: 'open' } };
   const keys = await instanceKeys(database);
-  const releases = openReleases(context, new Uint8Array(32));
+  const releases = openReleases(context, new Uint8Array(32), loadSettings({}, {}, undefined));
   const conductor = new Conductor(releases, () => {});
   const servers = new Map(
     ANONYMOUS_MODES.map((anonymous) => [
