@@ -8,6 +8,7 @@ import { judge, type Measurement } from './measurement.ts';
 import { killDescendants, run } from './processes.ts';
 import { blobGet } from './rows/blob-get.ts';
 import { blobUpload } from './rows/blob-upload.ts';
+import { deploy } from './rows/deploy.ts';
 import { garbageCollection } from './rows/garbage-collection.ts';
 import { image } from './rows/image.ts';
 import { lists } from './rows/lists.ts';
@@ -16,7 +17,17 @@ import { start } from './rows/start.ts';
 import { uploadMemory } from './rows/upload-memory.ts';
 import { renderNotes, renderTable } from './table.ts';
 
-const rows: readonly Row[] = [manifest, blobGet, blobUpload, image, lists, start, uploadMemory, garbageCollection];
+const rows: readonly Row[] = [
+  manifest,
+  blobGet,
+  blobUpload,
+  image,
+  lists,
+  start,
+  uploadMemory,
+  garbageCollection,
+  deploy,
+];
 const checkout = new URL('../bin/berth', import.meta.url).pathname;
 const results = new URL('results/latest.json', import.meta.url).pathname;
 

@@ -40,6 +40,7 @@ function hostOf(image: string): string {
   return image.includes('/') && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
 }
 
+/** URL-safe and, as the engine wants it, with padding: it takes anything else for no log-in at all. */
 function encoded(login: Record<string, string>): string {
-  return Buffer.from(JSON.stringify(login)).toString('base64url');
+  return Buffer.from(JSON.stringify(login)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }

@@ -56,6 +56,10 @@ export async function resolveSet(
       base.find((image) => image.service === service.service) ?? fileImage(context, service),
     view,
   );
+  for (const { service, repository } of images) {
+    if (await view.mayRead(repository)) continue;
+    throw new OciError('DENIED', `images: service ${service}: you may not read ${repository}`);
+  }
   const prepared = await prepareRelease(context, stack, images);
   const stored =
     environment === undefined || current === undefined

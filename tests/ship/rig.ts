@@ -71,7 +71,7 @@ export async function startRig(options: { env?: Record<string, string> } = {}): 
   try {
     const team = await startTeam({
       env: { ...QUICK, ...options.env },
-      args: ['--gc-interval', '0', '--gc-grace', '1s'],
+      args: ['--gc-interval', '24h', '--gc-grace', '1s'],
     });
     ends.push(team.stop);
     const alice = await team.join('alice');

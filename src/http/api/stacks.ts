@@ -28,6 +28,7 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
     method: 'GET',
     path: '/api/v1/stacks',
     access: 'read',
+    target: 'catalog',
     summary: 'The stacks that the caller may read, in the order of their names',
     chapter: 'stacks',
     query: pageQuery,
