@@ -27,7 +27,16 @@ import type { Connection } from './http/request.ts';
 import { createSessions } from './http/session/sessions.ts';
 import { digestOf } from './oci/digest.ts';
 import type { RegistryContext, RegistryStep } from './registry/context.ts';
-import { describeImage, findImage, holdImage, pointTag, presentImages, tagsOfImage } from './registry/image-source.ts';
+import {
+  describeImage,
+  findImage,
+  holdImage,
+  pinTag,
+  pointTag,
+  presentImages,
+  tagsOfImage,
+  unpinTag,
+} from './registry/image-source.ts';
 import { PullReader } from './registry/pull-reader.ts';
 import { UploadHashes } from './registry/upload-hashes.ts';
 import type { Conductor } from './releases/conductor.ts';
@@ -140,6 +149,8 @@ export function openReleases(
       hold: (tx, repository, digest) => holdImage(registry, tx, repository, digest),
       present: presentImages,
       point: (tx, repository, tag, digest, actor) => pointTag(registry, tx, repository, tag, digest, actor),
+      pin: (tx, repository, pin, actor) => pinTag(registry, tx, repository, pin, actor),
+      unpin: (tx, repository, pin, actor) => unpinTag(registry, tx, repository, pin, actor),
     },
     secrets: new SecretBox(secretKey),
     tokens: agentTokens({ now, newId }),

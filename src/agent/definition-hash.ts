@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { ComposeFile, ComposeService } from '../compose/file.ts';
 import { mountsOf } from '../compose/mounts.ts';
 
-/** What is no part of the container: `replicas` and `scale` say how many of them there are. */
-const NOT_OF_THE_CONTAINER = new Set(['x-berth', 'build', 'pull_policy', 'develop', 'scale', 'image']);
+/** What is no part of the container: `replicas` and `scale` say how many of them there are, `depends_on` when they come. */
+const NOT_OF_THE_CONTAINER = new Set(['x-berth', 'build', 'pull_policy', 'develop', 'scale', 'image', 'depends_on']);
 const SECTIONS = ['networks', 'volumes', 'secrets', 'configs'] as const;
 const SHARED = ['network_mode', 'pid', 'ipc', 'uts'];
 

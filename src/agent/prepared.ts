@@ -68,6 +68,8 @@ export function prepare(wanted: WantedDeployment, place: Place, registry: string
   const text = renderTree(
     renderedTree(file, (name, service) => {
       setImage(service, images[name]);
+      // The order is the agent's own. Compose 2.26 counts it to what a container is made from, and leaves it out with --no-deps.
+      service.entries.delete('depends_on');
       addLabels(service, {
         ...placeLabels(place),
         [LABELS.service]: name,

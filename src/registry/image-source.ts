@@ -6,7 +6,7 @@ import { isRepositoryName, parseTag, type RepositoryName } from '../oci/names.ts
 import { greatest } from './blobs.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import { isImmutable, presentName } from './repositories.ts';
-import { currentDigest, moveTag } from './tags.ts';
+import { currentDigest, deleteTagRow, moveTag } from './tags.ts';
 
 /*
  * The registry as releases see it (`releases/context.ts`, `ImageSource`): what a reference names, what its annotations say, a hold on it,
@@ -199,6 +199,45 @@ export async function pointTag(
     subject: `${repository.name}:${tag}`,
     detail: { digest, previous: current ?? null },
   });
+}
+
+/** As `pointTag`, for a tag that never moves: its pattern becomes one of the repository's immutable ones. */
+export async function pinTag(
+  context: RegistryContext,
+  tx: Transaction<Schema>,
+  name: RepositoryName,
+  pin: { tag: string; pattern: string; digest: Digest },
+  actor: Actor,
+): Promise<void> {
+  await pointTag(context, tx, name, pin.tag, pin.digest, actor);
+  const repository = await repositoryOf(tx, name);
+  if (repository === undefined || isImmutable(repository, pin.tag)) return;
+  const patterns = [...repository.immutableTags, pin.pattern];
+  await tx
+    .updateTable('repositories')
+    .set({ immutable_tags: JSON.stringify(patterns) })
+    .where('id', '=', repository.id)
+    .execute();
+  await context.record(tx, actor, {
+    action: 'repository.update',
+    subject: repository.name,
+    detail: { immutableTags: patterns },
+  });
+}
+
+/** Removes a pinned tag that is no longer needed; one that names something else stays. */
+export async function unpinTag(
+  context: RegistryContext,
+  tx: Transaction<Schema>,
+  name: RepositoryName,
+  pin: { tag: string; digest: Digest },
+  actor: Actor,
+): Promise<void> {
+  const repository = await repositoryOf(tx, name);
+  if (repository === undefined) return;
+  const tag = parseTag(pin.tag);
+  if ((await currentDigest(context, tx, repository.id, tag)) !== pin.digest) return;
+  await deleteTagRow(context, tx, repository, { tag, previous: pin.digest, actor });
 }
 
 async function repositoryOf(

@@ -98,6 +98,16 @@ export interface ImageSource {
   present(rows: Rows, images: readonly { repository: RepositoryName; digest: Digest }[]): Promise<Set<Digest>>;
   /** Points a tag of the release engine at a manifest; nothing happens when it is not there or the tag may not be moved. */
   point(tx: Transaction<Schema>, repository: RepositoryName, tag: string, digest: Digest, actor: Actor): Promise<void>;
+  /** The same, and nobody else may move or delete tags of this pattern there from then on. */
+  pin(tx: Transaction<Schema>, repository: RepositoryName, pin: PinnedTag, actor: Actor): Promise<void>;
+  /** Removes a tag that was pinned, if it still names that manifest. */
+  unpin(tx: Transaction<Schema>, repository: RepositoryName, pin: PinnedTag, actor: Actor): Promise<void>;
+}
+
+export interface PinnedTag {
+  tag: string;
+  pattern: string;
+  digest: Digest;
 }
 
 /** Encrypts what is kept of secrets. `context` is bound to the text: it opens with the same one only. */

@@ -25,7 +25,8 @@ import {
 import { choicesOf, type Wanted, type Wish } from './intent.ts';
 import { refusalsOf } from './policy.ts';
 import { advance } from './progress.ts';
-import { insertRelease, markRevoked, prepareRelease } from './releases.ts';
+import { insertRelease, prepareRelease } from './releases.ts';
+import { markRevoked } from './revocations.ts';
 import { stableBefore } from './stable.ts';
 import type { Viewpoint } from './stacks.ts';
 

@@ -1,7 +1,7 @@
 import type { Rows } from './context.ts';
 import type { EnvironmentRow, ReleaseRow, StackRow } from './find.ts';
 import { environmentBefore, type Wanted, type Wish } from './intent.ts';
-import { revocationOf } from './releases.ts';
+import { revocationOf } from './revocations.ts';
 
 /**
  * Why a person's wish is refused; with `force`, and the role for it, it is done all the same.

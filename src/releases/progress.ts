@@ -15,7 +15,7 @@ import {
 import { expectedServices, isMeasured } from './measure.ts';
 import { admit, FAILED_PHASES, type Part, partsOf, renewLease, touchTargets } from './parts.ts';
 import { pointEnvironment, pointStable } from './pointers.ts';
-import { markRevoked } from './releases.ts';
+import { markRevoked } from './revocations.ts';
 import { stableBefore } from './stable.ts';
 
 /*

@@ -4,7 +4,7 @@ import type { Schema } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
-import type { Actor, ReleasesContext, Rows } from './context.ts';
+import type { Actor, PinnedTag, ReleasesContext, Rows } from './context.ts';
 import {
   deploymentById,
   findEnvironment,
@@ -48,9 +48,6 @@ export interface PreparedRelease {
   content: string;
   images: (ReleaseImage & { annotations: string })[];
 }
-
-/** `environment_id` of a revocation that counts everywhere. */
-export const EVERYWHERE = 0;
 
 /** Makes a release of what the references name now. The same content is one release. @throws OciError as `chooseImages`, and NAME_TAKEN */
 export async function createRelease(
@@ -169,7 +166,7 @@ export async function insertRelease(
       .insertInto('release_images')
       .values({ release_id: release.id, service, repository, digest, tag, annotations })
       .execute();
-    await context.images.point(tx, repository, releaseTag(release), digest, wanted.actor);
+    await context.images.pin(tx, repository, pinOf(release, digest), wanted.actor);
   }
   await context.record(tx, wanted.actor, {
     action: 'release.create',
@@ -180,8 +177,8 @@ export async function insertRelease(
 }
 
 /** The immutable tag by which plain Docker finds a release. */
-export function releaseTag(release: Pick<ReleaseRow, 'number' | 'version'>): string {
-  return `release-${release.version ?? release.number}`;
+export function pinOf(release: Pick<ReleaseRow, 'number' | 'version'>, digest: Digest): PinnedTag {
+  return { tag: `release-${release.version ?? release.number}`, pattern: 'release-*', digest };
 }
 
 /** The newest one that is not expired. */
@@ -258,67 +255,6 @@ export async function diffReleases(
       return { service, from: old, to: now, changed: old?.digest !== now?.digest };
     }),
   };
-}
-
-/** No automation deploys it any more, in one environment or everywhere. Idempotent. @throws OciError NOT_FOUND */
-export async function revokeRelease(
-  context: ReleasesContext,
-  namespace: string,
-  name: string,
-  number: number,
-  revocation: { environment?: string | undefined; reason: string },
-  actor: Actor,
-): Promise<Release> {
-  await context.database.transaction(async (tx) => {
-    const stack = await findStack(tx, namespace, name);
-    const release = await findRelease(tx, stack, number);
-    const { environment, reason } = revocation;
-    const where = environment === undefined ? EVERYWHERE : (await findEnvironment(tx, stack, environment)).id;
-    await markRevoked(context, tx, release.id, where, reason, actor);
-    await context.record(tx, actor, {
-      action: 'release.revoke',
-      subject: `${stackName(stack)}#${number}`,
-      detail: { environment: environment ?? null, reason },
-    });
-  });
-  return getRelease(context, namespace, name, number);
-}
-
-export async function markRevoked(
-  context: ReleasesContext,
-  tx: Transaction<Schema>,
-  releaseId: number,
-  environmentId: number,
-  reason: string,
-  actor: Actor,
-): Promise<void> {
-  await tx
-    .insertInto('release_revocations')
-    .values({
-      release_id: releaseId,
-      environment_id: environmentId,
-      revoked_by: actor.name,
-      revoked_at: context.now(),
-      reason,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-}
-
-/** Whether automation must leave it alone in this environment; why. */
-export async function revocationOf(
-  rows: Rows,
-  releaseId: number,
-  environmentId: number,
-): Promise<{ by: string; at: number; reason: string } | undefined> {
-  const row = await rows
-    .selectFrom('release_revocations')
-    .selectAll()
-    .where('release_id', '=', releaseId)
-    .where('environment_id', 'in', [EVERYWHERE, environmentId])
-    .orderBy('revoked_at')
-    .executeTakeFirst();
-  return row && { by: row.revoked_by, at: row.revoked_at, reason: row.reason };
 }
 
 export async function describedImages(rows: Rows, releaseId: number): Promise<DescribedImage[]> {

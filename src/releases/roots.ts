@@ -1,5 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { ReleasesContext, Rows } from './context.ts';
+import { AUTOMATION } from './deployments.ts';
+import { imagesOfRelease, pinOf } from './releases.ts';
 import { keptStable } from './stable.ts';
 
 /*
@@ -93,7 +95,7 @@ export async function expireReleases(context: ReleasesContext): Promise<number> 
   return context.database.transaction(async (tx) => {
     const old = await tx
       .selectFrom('releases')
-      .select(['id', 'stack_id', 'number'])
+      .select(['id', 'stack_id', 'number', 'version'])
       .where('expired_at', 'is', null)
       .where('created_at', '<', before)
       .execute();
@@ -101,6 +103,9 @@ export async function expireReleases(context: ReleasesContext): Promise<number> 
     for (const release of old) {
       if (!(await mayExpire(context, tx, release))) continue;
       await tx.updateTable('releases').set({ expired_at: context.now() }).where('id', '=', release.id).execute();
+      for (const { repository, digest } of await imagesOfRelease(tx, release.id)) {
+        await context.images.unpin(tx, repository, pinOf(release, digest), AUTOMATION);
+      }
       expired++;
     }
     return expired;

@@ -1,6 +1,6 @@
 import type { ReleasesContext, Rows } from './context.ts';
 import type { DeploymentRow } from './find.ts';
-import { EVERYWHERE } from './releases.ts';
+import { EVERYWHERE } from './revocations.ts';
 
 /**
  * The last stable deployment before one, by number, that automation may bring back: neither revoked here nor expired, and with another

@@ -6,8 +6,9 @@ import type { Actor, ReleasesContext, Rows } from './context.ts';
 import { queueDeployment, queuedDeployment } from './deployments.ts';
 import { deploymentById, type EnvironmentRow, lockEnvironment, type StackRow, stackById } from './find.ts';
 import { advance } from './progress.ts';
-import { imagesOfRelease, insertRelease, prepareRelease, releaseWithContent, revocationOf } from './releases.ts';
+import { imagesOfRelease, insertRelease, prepareRelease, releaseWithContent } from './releases.ts';
 import { fileImage, type ReleaseImage, servicesOf, trackedImage, trackingOf, tracks } from './resolution.ts';
+import { revocationOf } from './revocations.ts';
 
 /*
  * Deploy on push. The push writes down, in its own transaction, which environments follow the tag that it moved; any process then

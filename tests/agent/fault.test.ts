@@ -88,13 +88,11 @@ describe.skipIf(!here)('the agent, when', () => {
     const file = shopFile({ web: 'ports: [ "18080:8080" ]' });
     const stable = await begin({ file });
     const failing = deployment(2, images('exits'), { file });
-    // The file that is gone back to asks for a variable that this host can not give.
-    agent.signal('SIGKILL');
-    await agent.exited;
-    await shop.engine.docker(['volume', 'create', 'unrelated']);
+    await agent.stop();
     shop.control.want({ deployment: failing, stable });
     agent = shop.startAgent({ failpoint: 'reverting' });
     await agent.exited;
+    // Meanwhile another program takes the port.
     const blocker = ['run', '--detach', '--name', 'blocker', '--publish', '18080:8080', '--entrypoint', '/bin/sleep'];
     const ids = (await shop.engine.docker(['ps', '--all', '--quiet', '--filter', 'label=io.berth.service=web'])).split('\n');
     await shop.engine.docker(['rm', '--force', ...ids.filter(Boolean)]);

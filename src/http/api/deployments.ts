@@ -15,12 +15,12 @@ import type { Wish } from '../../releases/intent.ts';
 import { planDeployment } from '../../releases/plan.ts';
 import type { BerthRequest } from '../request.ts';
 import { type ApiContext, type ApiRoute, apiRoute, iso, isoOrNull, limitOf, numberCursor } from './route.ts';
-import { ENVIRONMENT, numberOf, placeOf, viewOf } from './stacks.ts';
+import { numberOf, placeOf, viewOf } from './stacks.ts';
 
 export const DEPLOYMENT_ROUTES: readonly ApiRoute[] = [
   apiRoute({
     method: 'GET',
-    path: `${ENVIRONMENT}/deployments`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/deployments',
     access: 'read',
     summary: 'What was deployed to an environment, newest first',
     chapter: 'deployments',
@@ -38,7 +38,7 @@ export const DEPLOYMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${ENVIRONMENT}/deployments`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/deployments',
     access: 'write',
     summary: 'Deploy a release, or what references name now',
     chapter: 'deployments',
@@ -49,7 +49,7 @@ export const DEPLOYMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: `${ENVIRONMENT}/deployments/:number`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/deployments/:number',
     access: 'read',
     summary: 'A deployment, and what each target made of it',
     chapter: 'deployments',
@@ -63,7 +63,7 @@ export const DEPLOYMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${ENVIRONMENT}/deployments/:number/cancel`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/deployments/:number/cancel',
     access: 'write',
     summary: 'Cancel a deployment that waits, or that is under way: then what was stable before comes back',
     chapter: 'deployments',
@@ -75,7 +75,7 @@ export const DEPLOYMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${ENVIRONMENT}/promote`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/promote',
     access: 'write',
     summary: 'Deploy the release that another environment runs: the same digests',
     chapter: 'deployments',
@@ -86,7 +86,7 @@ export const DEPLOYMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${ENVIRONMENT}/rollback`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/rollback',
     access: 'write',
     summary: 'Bring the last stable deployment back: image, compose file and config together',
     chapter: 'deployments',
@@ -97,7 +97,7 @@ export const DEPLOYMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${ENVIRONMENT}/plan`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/plan',
     access: 'read',
     summary: 'What a deployment, promotion or rollback would do, and why it would be refused',
     chapter: 'deployments',

@@ -29,13 +29,13 @@ import { targetsOf } from '../../releases/targets.ts';
 import { type ConfigVersion, changeConfig, getConfig, listConfigVersions } from '../../releases/variables.ts';
 import { deploymentInfoOf } from './deployments.ts';
 import { type ApiRoute, apiRoute, iso, isoOrNull } from './route.ts';
-import { ENVIRONMENT, placeOf, STACK } from './stacks.ts';
+import { placeOf } from './stacks.ts';
 import { targetInfoOf } from './targets.ts';
 
 export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   apiRoute({
     method: 'GET',
-    path: `${STACK}/environments`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments',
     access: 'read',
     summary: 'The environments of a stack, in their order',
     chapter: 'environments',
@@ -47,7 +47,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${STACK}/environments`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments',
     access: 'admin',
     summary: 'Make an environment, behind those that the stack has',
     chapter: 'environments',
@@ -61,7 +61,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: ENVIRONMENT,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment',
     access: 'read',
     summary: 'An environment',
     chapter: 'environments',
@@ -73,7 +73,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'PATCH',
-    path: ENVIRONMENT,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment',
     access: 'admin',
     summary: 'Change what an environment tracks, its protection, its place in the order',
     chapter: 'environments',
@@ -86,7 +86,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'DELETE',
-    path: ENVIRONMENT,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment',
     access: 'admin',
     summary: 'Delete an environment that has no targets, with its deployments',
     chapter: 'environments',
@@ -98,7 +98,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: `${ENVIRONMENT}/status`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/status',
     access: 'read',
     summary: 'What an environment is to run, and what its targets really run',
     chapter: 'environments',
@@ -124,7 +124,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${ENVIRONMENT}/hold`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/hold',
     access: 'write',
     summary: 'Let automation deploy nothing there until it is resumed',
     chapter: 'environments',
@@ -139,7 +139,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${ENVIRONMENT}/resume`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/resume',
     access: 'write',
     summary: 'End a hold; what was pushed meanwhile is deployed',
     chapter: 'environments',
@@ -151,7 +151,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: `${ENVIRONMENT}/config`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/config',
     access: 'read',
     summary: "An environment's variables; secrets are named, not shown",
     chapter: 'environments',
@@ -163,7 +163,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'PATCH',
-    path: `${ENVIRONMENT}/config`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/config',
     access: 'admin',
     summary: 'Set and unset variables: a new version of them, for the next deployment',
     chapter: 'environments',
@@ -179,7 +179,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: `${ENVIRONMENT}/config/versions`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/config/versions',
     access: 'read',
     summary: 'The versions of the variables, newest first',
     chapter: 'environments',

@@ -7,21 +7,15 @@ import {
   releasePage,
   revokeReleaseBody,
 } from '../../api/releases.ts';
-import {
-  createRelease,
-  diffReleases,
-  getRelease,
-  listReleases,
-  type Release,
-  revokeRelease,
-} from '../../releases/releases.ts';
+import { createRelease, diffReleases, getRelease, listReleases, type Release } from '../../releases/releases.ts';
+import { revokeRelease } from '../../releases/revocations.ts';
 import { type ApiRoute, apiRoute, iso, isoOrNull, limitOf, numberCursor } from './route.ts';
-import { numberOf, placeOf, STACK, viewOf } from './stacks.ts';
+import { numberOf, placeOf, viewOf } from './stacks.ts';
 
 export const RELEASE_ROUTES: readonly ApiRoute[] = [
   apiRoute({
     method: 'GET',
-    path: `${STACK}/releases`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/releases',
     access: 'read',
     summary: 'The releases of a stack, newest first',
     chapter: 'releases',
@@ -41,7 +35,7 @@ export const RELEASE_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${STACK}/releases`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/releases',
     access: 'write',
     summary: 'Make a release: references are resolved once, to digests',
     chapter: 'releases',
@@ -55,7 +49,7 @@ export const RELEASE_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: `${STACK}/releases/:number`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/releases/:number',
     access: 'read',
     summary: 'A release',
     chapter: 'releases',
@@ -67,7 +61,7 @@ export const RELEASE_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: `${STACK}/releases/:number/diff/:other`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/releases/:number/diff/:other',
     access: 'read',
     summary: 'What another release has that is different',
     chapter: 'releases',
@@ -79,7 +73,7 @@ export const RELEASE_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${STACK}/releases/:number/revoke`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/releases/:number/revoke',
     access: 'write',
     summary: 'Let no automation deploy a release any more',
     chapter: 'releases',

@@ -19,10 +19,6 @@ import {
 import type { BerthRequest } from '../request.ts';
 import { type ApiRoute, apiRoute, iso } from './route.ts';
 
-export const STACK = '/api/v1/namespaces/:namespace/stacks/:stack';
-
-export const ENVIRONMENT = `${STACK}/environments/:environment`;
-
 export const STACK_ROUTES: readonly ApiRoute[] = [
   apiRoute({
     method: 'GET',
@@ -59,7 +55,7 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: STACK,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack',
     access: 'read',
     summary: 'A stack',
     chapter: 'stacks',
@@ -71,7 +67,7 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'DELETE',
-    path: STACK,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack',
     access: 'admin',
     summary: 'Delete a stack with its environments, releases and deployments',
     chapter: 'stacks',
@@ -83,7 +79,7 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'GET',
-    path: `${STACK}/file`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/file',
     access: 'read',
     summary: "A stack's compose file: the newest, or that of a release",
     chapter: 'stacks',
@@ -100,7 +96,7 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'PUT',
-    path: `${STACK}/file`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/file',
     access: 'write',
     summary: 'Give a stack another compose file, for the releases from then on',
     chapter: 'stacks',
@@ -113,7 +109,7 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: `${STACK}/resolve`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/resolve',
     access: 'read',
     summary: 'What a laptop needs to run a set of versions; secrets are not in it',
     chapter: 'stacks',

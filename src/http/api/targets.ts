@@ -1,14 +1,12 @@
 import { enrolledTarget, newTargetBody, type TargetInfo, targetList } from '../../api/deployments.ts';
 import { enrollTarget, listTargets, revokeTarget, type Target } from '../../releases/targets.ts';
 import { type ApiRoute, apiRoute, iso, isoOrNull } from './route.ts';
-import { ENVIRONMENT, placeOf } from './stacks.ts';
-
-const TARGETS = `${ENVIRONMENT}/targets`;
+import { placeOf } from './stacks.ts';
 
 export const TARGET_ROUTES: readonly ApiRoute[] = [
   apiRoute({
     method: 'GET',
-    path: TARGETS,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/targets',
     access: 'read',
     summary: 'The servers of an environment, and what they run',
     chapter: 'targets',
@@ -20,7 +18,7 @@ export const TARGET_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'POST',
-    path: TARGETS,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/targets',
     access: 'admin',
     summary: 'Enroll a server; its token is shown this once, in the command to run there',
     chapter: 'targets',
@@ -39,7 +37,7 @@ export const TARGET_ROUTES: readonly ApiRoute[] = [
   }),
   apiRoute({
     method: 'DELETE',
-    path: `${TARGETS}/:target`,
+    path: '/api/v1/namespaces/:namespace/stacks/:stack/environments/:environment/targets/:target',
     access: 'admin',
     summary: "End a server's token; what runs there goes on running",
     chapter: 'targets',
