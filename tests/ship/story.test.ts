@@ -213,6 +213,16 @@ describe.skipIf(!canShip('ship story'))('a team ships', () => {
     expect(front.failed()).toEqual([]);
   }, 240_000);
 
+  test('a tag that points at a bad release points where it did before with one command', async () => {
+    const count = (await rig.deployments(TEST)).length;
+    await rig.alice.berth(['tag', 'rollback', 'alice/api:latest']);
+    expect(await rig.alice.berth(['tag', 'history', 'alice/api:latest'])).toContain('alice');
+    await Bun.sleep(2_000);
+    // What the tag points at runs already.
+    expect((await rig.deployments(TEST)).length).toBe(count);
+    expect(front.failed()).toEqual([]);
+  }, 60_000);
+
   test('promote takes the same digests to production, with the variables of production', async () => {
     const shown = plan.parse(await rig.alice.json(['plan', PRODUCTION, '--promote-from', 'test']));
     expect(shown.refusals).toEqual([]);
