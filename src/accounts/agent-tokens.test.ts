@@ -35,7 +35,7 @@ onEachDatabase('an enrolled server', (newPlace) => {
     await context.database.transaction((tx) =>
       tx.updateTable('repositories').set({ visibility: 'public' }).where('name', '=', named('bob/open')).execute(),
     );
-    target = await accounts.addTarget('alice/shop@test/one');
+    target = await accounts.addTarget('alice/shop@test/one', 'alice');
     await nextTurn();
   });
   const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -69,6 +69,7 @@ onEachDatabase('an enrolled server', (newPlace) => {
         name: 'alice/shop@test/one',
         environmentId: target.environmentId,
         stackId: target.stackId,
+        enrolledBy: 'alice',
         limit: { credential: 'token', level: 'read', repository: null },
       });
       for (const name of ['agent', 'alice', 'Anyone']) {
@@ -174,15 +175,15 @@ onEachDatabase('an enrolled server', (newPlace) => {
       expect([await may('read', 'alice/web'), await may('read', 'alice/old')]).toEqual([true, true]);
     });
 
-    test("from another's namespace only while who made the release is let in there", async () => {
+    test("from another's namespace only while who enrolled it is let in there", async () => {
       const { context } = accounts;
-      await accounts.addRelease(target.stackId, ['bob/web', 'acme/web', 'alice/web'], 'alice');
+      // As when bob has pushed what the stack tracks.
+      await accounts.addRelease(target.stackId, ['bob/web', 'acme/web', 'alice/web'], 'bob');
       // alice owns acme, and has no right in bob's.
       expect(await pullable()).toEqual(['alice/web', 'acme/web', 'bob/open']);
       await setGrant(context, { repository: named('bob/web') }, { user: 'alice' }, 'read', ORIGIN);
       expect(await pullable()).toEqual(['alice/web', 'acme/web', 'bob/web', 'bob/open']);
-      await accounts.addRelease(target.stackId, ['free/web'], 'someone');
-      await accounts.addRelease(target.stackId, ['free/web'], 'acme+ci');
+      await accounts.addRelease(target.stackId, ['free/web'], 'alice');
       expect(await pullable()).not.toContain('free/web');
       expect(await pullable('push')).toContain('free/web');
     });

@@ -136,19 +136,16 @@ export class Authorizer {
   }
 
   /**
-   * Whether an agent may pull there: what releases of its stack name. Outside of the stack's namespace others decide, so who made such a
-   * release must still be let in: else a name that was public once would stay open to the stack's servers.
+   * Whether an agent may pull there: what releases of its stack name. Outside of the stack's namespace others decide, so who enrolled
+   * the server must be let in besides: else a name that was public once would stay open to the stack's servers.
    */
   async #agentPulls(agent: AgentIdentity, place: Place): Promise<boolean> {
     const { name, repositoryId } = place;
     if (repositoryId === null || !(await this.reader.isReleased(agent.stackId, name, repositoryId))) return false;
     if (place.namespaceId === agent.namespaceId) return true;
-    for (const maker of await this.reader.releasedBy(agent.stackId, name, repositoryId)) {
-      const user = await this.reader.userByName(maker);
-      if (user === undefined || user.disabled_at !== null) continue;
-      if (roleAllows(await this.role(userIdentity(user, 'password'), place), 'read')) return true;
-    }
-    return false;
+    const user = await this.reader.userByName(agent.enrolledBy);
+    if (user === undefined || user.disabled_at !== null) return false;
+    return roleAllows(await this.role(userIdentity(user, 'password'), place), 'read');
   }
 
   /** Why the credential may not; what everyone may read, every credential may, as the base image of a build. */

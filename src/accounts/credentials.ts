@@ -138,6 +138,7 @@ export class Credentials {
       environmentId: agent.environment_id,
       stackId: agent.stack_id,
       namespaceId: agent.namespace_id,
+      enrolledBy: agent.created_by,
       limit,
     };
   }

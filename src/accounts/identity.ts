@@ -51,6 +51,8 @@ export interface AgentIdentity {
   stackId: number;
   /** The one that the stack is in. */
   namespaceId: number;
+  /** The username of who enrolled it. */
+  enrolledBy: string;
   limit: Limit;
 }
 

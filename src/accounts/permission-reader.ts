@@ -63,6 +63,7 @@ export interface FoundAgent {
   stack_id: number;
   namespace: string;
   namespace_id: number;
+  created_by: string;
   revoked_at: number | null;
   owner_disabled_at: number | null;
 }
@@ -189,6 +190,7 @@ export class PermissionReader {
           'e.stack_id',
           'n.name as namespace',
           's.namespace_id',
+          't.created_by',
           't.revoked_at',
           'u.disabled_at as owner_disabled_at',
         ])
@@ -292,28 +294,5 @@ export class PermissionReader {
   /** Whether a release of the stack has an image of the repository, under the name that it has or one that it had. */
   async isReleased(stackId: number, name: RepositoryName, repositoryId: number): Promise<boolean> {
     return (await this.#released(stackId, name, repositoryId, 1)) !== undefined;
-  }
-
-  /** Who made the stack's releases that have an image of the repository: names, at most 50. */
-  async releasedBy(stackId: number, name: RepositoryName, repositoryId: number): Promise<string[]> {
-    const rows = await this.database.read
-      .selectFrom('release_images as i')
-      .innerJoin('releases as r', 'r.id', 'i.release_id')
-      .select('r.created_by')
-      .distinct()
-      .where('r.stack_id', '=', stackId)
-      .where((where) =>
-        where.or([
-          where('i.repository', '=', name),
-          where(
-            'i.repository',
-            'in',
-            where.selectFrom('repository_aliases as a').select('a.name').where('a.repository_id', '=', repositoryId),
-          ),
-        ]),
-      )
-      .limit(50)
-      .execute();
-    return rows.map((row) => row.created_by);
   }
 }

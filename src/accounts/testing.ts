@@ -30,7 +30,7 @@ export interface TestAccounts {
   addUser(username: string, options?: { administrator?: boolean }): Promise<User>;
   addRepository(name: string): Promise<void>;
   /** Enrolls a server: `alice/shop@test/target-1`; makes what is missing of it. Returns its ids and its token. */
-  addTarget(path: string): Promise<TestTarget>;
+  addTarget(path: string, enrolledBy?: string): Promise<TestTarget>;
   /** A release whose images are of these repositories. */
   addRelease(stackId: number, repositories: readonly string[], createdBy: string): Promise<void>;
   /** What a user may do with a repository in the end. */
@@ -66,13 +66,13 @@ export async function openTestAccounts(place: DatabasePlace, signUp: SignUpMode 
       const row = { name: parseRepositoryName(name), created_at: context.now(), immutable_tags: null };
       await context.database.transaction((tx) => tx.insertInto('repositories').values(row).execute());
     },
-    addTarget: (path) =>
+    addTarget: (path, enrolledBy = 'someone') =>
       context.database.transaction(async (tx) => {
         const [stack = '', place = ''] = path.split('@');
         const [environment = '', target = ''] = place.split('/');
         const stackId = await stackOf(tx, stack);
         const environmentId = await environmentOf(tx, stackId, environment);
-        const row = { environment_id: environmentId, name: target, created_by: 'root', created_at: 1 };
+        const row = { environment_id: environmentId, name: target, created_by: enrolledBy, created_at: 1 };
         const { id } = await tx.insertInto('targets').values(row).returning('id').executeTakeFirstOrThrow();
         return { id, environmentId, stackId, secret: await agentTokens(context).create(tx, id, path, ORIGIN) };
       }),

@@ -71,6 +71,8 @@ class Agent {
   #fetched = false;
   #deployer: Deployer | undefined;
   #engineReturned = false;
+  /** What the pull of the newest deployment has brought. */
+  #pulled: { number: number; pull: Pulled } | undefined;
 
   constructor(options: AgentOptions, directory: StateDirectory) {
     const { server, token, environment, log } = options;
@@ -259,7 +261,9 @@ class Agent {
         this.#status(this.#deployer?.progress);
         // What runs is to be known with the phase that says so.
         if (pull === undefined && attempt.phase !== 'pulling' && attempt.phase !== 'pulled') await inventory.refresh();
-        this.#reporter.set({ deployment: reportOf(attempt, pull) });
+        if (pull !== undefined) this.#pulled = { number: attempt.number, pull };
+        const known = this.#pulled?.number === attempt.number ? this.#pulled.pull : undefined;
+        this.#reporter.set({ deployment: reportOf(attempt, known) });
       },
       onStep,
       signal: this.#end.signal,

@@ -1,10 +1,17 @@
 import type { Logger } from 'pino';
 import type { WantedDeployment, WantedState } from '../api/agent.ts';
 import type { TargetPhase } from '../api/deployments.ts';
-import { OciError } from '../oci/errors.ts';
 import { bringUp } from './bring-up.ts';
 import { EngineUnreachableError } from './engine.ts';
-import { DeploymentFailure, redact, StoppedError, SupersededError } from './failure.ts';
+import {
+  asFailure,
+  DeploymentFailure,
+  messageOf,
+  redact,
+  StoppedError,
+  SupersededError,
+  withdrawn,
+} from './failure.ts';
 import { removeMigrations, runMigrations } from './migration.ts';
 import { monitor } from './monitor.ts';
 import { prepare } from './prepared.ts';
@@ -13,6 +20,7 @@ import { prune } from './prune.ts';
 import { type Pulled, pullImages, sleep } from './pull.ts';
 import type { RegistryLogin } from './registry-login.ts';
 import { Retirement } from './retirement.ts';
+import { revertTarget } from './revert-target.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { type Applied, type Host, type SwitchOptions, switchTo } from './switching.ts';
 
@@ -59,7 +67,9 @@ export class Deployer {
 
   /** To be called whenever the wanted state changed. */
   wantedChanged(): void {
+    const { attempt } = this.#progress;
     if (this.#next() !== undefined) this.#newer.abort(new SupersededError('a newer deployment is wanted'));
+    else if (attempt?.phase === 'pulling' && this.#isWithdrawn(attempt)) this.#newer.abort(withdrawn());
   }
 
   /** Starts what is to run and has ended: after a start of the host, or of the engine. Needs neither server nor registry. */
@@ -105,6 +115,12 @@ export class Deployer {
     if (wanted === undefined || next === null || next === undefined) return undefined;
     if (attempt !== null && next.number <= attempt.number) return undefined;
     return failed.includes(next.number) || wanted.failed.includes(next.number) ? undefined : next;
+  }
+
+  /** Cancelled, or failed on another target: what was not begun to be switched is not switched any more. */
+  #isWithdrawn({ number }: Attempt): boolean {
+    const wanted = this.options.wanted();
+    return wanted !== undefined && (wanted.deployment?.number !== number || wanted.failed.includes(number));
   }
 
   async #begin(next: WantedDeployment): Promise<void> {
@@ -168,6 +184,7 @@ export class Deployer {
 
   async #afterPull(attempt: Attempt): Promise<void> {
     const { deployment } = await this.#mustLoad(attempt.number);
+    if (this.#isWithdrawn(attempt)) throw withdrawn();
     if (deployment.migrations.length > 0 && !attempt.migrated) await this.#advance(attempt, { phase: 'migrating' });
     else await this.#beginSwitch(attempt);
   }
@@ -232,7 +249,11 @@ export class Deployer {
   async #handle(error: unknown, attempt: Attempt | null): Promise<void> {
     const { signal, log } = this.options;
     if (signal.aborted || error instanceof StoppedError) throw signal.aborted ? signal.reason : error;
-    if (error instanceof SupersededError) return;
+    if (error instanceof SupersededError) {
+      // What was newer may be wanted no more.
+      if (this.#next() === undefined) this.#newer = new AbortController();
+      return;
+    }
     if (error instanceof EngineUnreachableError && ++this.#losses <= MOST_ENGINE_LOSSES) {
       log.warn({ error: error.message }, 'engine away');
       await this.#engineBack(FIRST_WAIT_MS);
@@ -254,7 +275,7 @@ export class Deployer {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof EngineUnreachableError)) {
-          log.error({ error: textOf(error) }, 'what is to run was not brought up');
+          log.error({ error: messageOf(error) }, 'what is to run was not brought up');
           return;
         }
         if (tries === 0) log.warn({ error: error.message }, 'waiting for the engine');
@@ -266,11 +287,7 @@ export class Deployer {
   async #fail(attempt: Attempt, error: unknown): Promise<void> {
     const { log } = this.options;
     const { number, phase } = attempt;
-    const failure =
-      error instanceof DeploymentFailure
-        ? error
-        : // A file that can't be read is the release's own fault.
-          new DeploymentFailure(textOf(error), error instanceof OciError ? 'release' : 'place');
+    const failure = asFailure(error);
     const variables = (await this.#load(number).catch(() => undefined))?.deployment.variables ?? {};
     const message = redact(failure.message, variables).slice(0, 1_500);
     log.warn({ deployment: number, phase, blame: failure.blame, error: message }, 'deployment failed');
@@ -295,45 +312,16 @@ export class Deployer {
         await removeMigrations(this.options.host);
         await this.bringUp();
       } catch (error) {
-        log.warn({ error: textOf(error) }, 'the deployment before was not looked after');
+        log.warn({ error: messageOf(error) }, 'the deployment before was not looked after');
       }
       return;
     }
-    const to = await this.#revertTarget(attempt);
+    const load = (number: number) => this.#load(number);
+    const to = await revertTarget(attempt, this.#progress, { ...this.options, load });
     const next: Partial<Attempt> =
       to === undefined ? { phase: 'failed' } : { phase: 'reverting', revertedTo: to, touched: [] };
     await this.#settle(attempt, { ...what, ...next }, { failed, mixed: true, serving: null });
     await this.#retirement.halt();
-  }
-
-  /** The newest stable deployment that can be had here, else what ran before. */
-  async #revertTarget(attempt: Attempt): Promise<number | undefined> {
-    const { directory, wanted, host } = this.options;
-    const state = wanted();
-    const { stable, failed } = this.#progress;
-    const never = new Set([...failed, ...(state?.failed ?? []), attempt.number]);
-    const server = state?.stable ?? undefined;
-    const numbers = [server?.number, stable].filter((number) => number !== undefined && number !== null);
-    const candidates = [...new Set([...numbers.sort((a, b) => b - a), attempt.base])].filter(
-      (number): number is number => number !== null && !never.has(number),
-    );
-    const there: number[] = [];
-    for (const number of candidates) {
-      if ((await directory.readDeployment(number)) === undefined) {
-        if (server?.number !== number) continue;
-        await directory.writeDeployment(server);
-      }
-      there.push(number);
-      const images = (await this.#load(number))?.deployment.images ?? [];
-      try {
-        const found = await Promise.all(images.map((image) => host.engine.image(image)));
-        if (found.every((image) => image !== undefined)) return number;
-      } catch (error) {
-        this.options.log.warn({ error: textOf(error) }, 'images not looked for');
-        return number;
-      }
-    }
-    return there[0];
   }
 
   #switchOptions(attempt: Attempt, { mixes = false } = {}): SwitchOptions {
@@ -377,7 +365,7 @@ export class Deployer {
     try {
       await this.#save({ attempt: next, ...rest });
     } catch (error) {
-      this.options.log.error({ error: textOf(error) }, 'progress not written');
+      this.options.log.error({ error: messageOf(error) }, 'progress not written');
       this.#progress = { ...this.#progress, ...rest, attempt: next };
       await this.options.onChange(next);
     }
@@ -412,8 +400,4 @@ export class Deployer {
     this.#loaded.set(number, applied);
     return applied;
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,5 @@
+import { OciError } from '../oci/errors.ts';
+
 /** A deployment can't go on here. */
 export class DeploymentFailure extends Error {
   override readonly name = 'DeploymentFailure';
@@ -48,4 +50,19 @@ export function redact(text: string, variables: Readonly<Record<string, string>>
   return values
     .sort((a, b) => b.length - a.length)
     .reduce((redacted, value) => redacted.replaceAll(value, '***'), text);
+}
+
+/** Whatever went wrong, as a failure of the deployment. */
+export function asFailure(error: unknown): DeploymentFailure {
+  if (error instanceof DeploymentFailure) return error;
+  // A file that can't be read is the release's own fault.
+  return new DeploymentFailure(messageOf(error), error instanceof OciError ? 'release' : 'place');
+}
+
+export function withdrawn(): DeploymentFailure {
+  return new DeploymentFailure('it was withdrawn before anything was changed', 'place');
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -55,8 +55,8 @@ export class StateDirectory {
     }
     const deadline = performance.now() + withinMs;
     while (!lockFile(lock)) {
-      if (performance.now() > deadline) {
-        const owner = readFileSync(join(root, 'lock'), 'utf8').trim();
+      const owner = readFileSync(join(root, 'lock'), 'utf8').trim();
+      if (isOtherAlive(owner) || performance.now() > deadline) {
         closeSync(lock);
         throw new StateDirectoryError(
           `--state: ${root} is in use by another berth agent (${owner}); stop it, or give another directory`,
@@ -131,5 +131,17 @@ export class StateDirectory {
 
   #folder(number: number): string {
     return join(this.#root, 'deployments', String(number));
+  }
+}
+
+/** Whether the agent that wrote its number into the lock still is; else what holds it is what it has started. */
+function isOtherAlive(owner: string): boolean {
+  const pid = Number(/^pid (\d+)$/.exec(owner)?.[1] ?? 0);
+  if (pid === 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }

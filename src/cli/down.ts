@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { Docker } from './local/docker.ts';
 import { removeSet } from './local/remove.ts';
 import { Sets } from './local/set.ts';
@@ -20,6 +20,7 @@ export function register(program: Command, finish: (code: number) => void): void
       'Stop and remove what berth up started on this machine: containers, networks, volumes with all that is in them, and the\nimages that came with it and that nothing else uses. Without a name it is the only set that there is.',
     )
     .option('--keep-volumes', 'leave the volumes; berth up of the same set takes them again')
+    .addOption(new Option('--volumes', 'as docker compose has it; it is so anyway').conflicts('keepVolumes').hideHelp())
     .option('--list', 'the sets on this machine')
     .option('--output <FORMAT>', 'text or json', 'text')
     .action(async (name: string | undefined, options: DownOptions) => {

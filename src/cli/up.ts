@@ -65,7 +65,10 @@ export function register(program: Command, finish: (code: number) => void): void
       listSets(outputFormat(options.output) === 'json');
       return finish(EXIT.ok);
     }
-    finish(await up(stack, words, options));
+    // With --lock the stack may be left out.
+    const isChoice = stack?.includes('=') ?? false;
+    const choices = isChoice && stack !== undefined ? [stack, ...words] : words;
+    finish(await up(isChoice ? undefined : stack, choices, options));
   });
 }
 

@@ -89,6 +89,6 @@ function namedBy(kind: 'user' | 'robot' | 'agent', { id, name }: BearerSubject, 
     case 'robot':
       return { kind, id: Number(id), name, namespaceId: -1, repositoryId: null, role: 'read', limit };
     case 'agent':
-      return { kind, id: Number(id), name, environmentId: -1, stackId: -1, namespaceId: -1, limit };
+      return { kind, id: Number(id), name, environmentId: -1, stackId: -1, namespaceId: -1, enrolledBy: '', limit };
   }
 }

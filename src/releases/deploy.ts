@@ -22,7 +22,7 @@ import {
   type ReleaseRow,
   type StackRow,
 } from './find.ts';
-import { choicesOf, type Wanted, type Wish } from './intent.ts';
+import { choicesOf, restored, type Wanted, type Wish } from './intent.ts';
 import { refusalsOf } from './policy.ts';
 import { advance } from './progress.ts';
 import { insertRelease, prepareRelease } from './releases.ts';
@@ -45,13 +45,15 @@ export async function startDeployment(
   const { read } = context.database;
   const stack = await findStack(read, place.namespace, place.stack);
   const environment = await findEnvironment(read, stack, place.environment);
-  const wanted = await choicesOf(context, stack, environment, wish, view);
-  const prepared = wanted.images === undefined ? undefined : await prepareRelease(context, stack, wanted.images);
+  const seen = await choicesOf(context, stack, environment, wish, view);
+  const prepared = seen.images === undefined ? undefined : await prepareRelease(context, stack, seen.images);
   const number = await context.database.transaction(async (tx) => {
     // What its lease's end or a word of its targets decided comes first.
     await advance(context, tx, environment.id);
     const row = await lockEnvironment(context, tx, environment.id);
     if (row === undefined) throw new OciError('NOT_FOUND', `environment: ${place.environment} was just deleted`);
+    // Another deployment may have begun or ended since.
+    const wanted = wish.kind === 'rollback' ? await restored(tx, stack, row, wish) : seen;
     const release =
       prepared === undefined
         ? await keptRelease(context, tx, wanted)

@@ -14,8 +14,9 @@ import {
   stackName,
 } from './find.ts';
 import { type Hold, holdOf, type Lock, lockOf } from './lock.ts';
+import { advance } from './progress.ts';
+import { requestDeployment } from './requests.ts';
 import { servicesOf, type Tracking, trackingFault, trackingOf } from './resolution.ts';
-import { requestDeployment } from './triggers.ts';
 
 /** Times are ms since 1970. */
 export interface Environment {
@@ -228,6 +229,8 @@ export async function resumeEnvironment(
       .where('id', '=', row.id)
       .execute();
     await requestDeployment(context, tx, row.id, actor, 'the hold was ended');
+    // A push that came before the hold may wait.
+    await advance(context, tx, row.id);
     await context.record(tx, actor, { action: 'environment.resume', subject: environmentName(found, row) });
   });
   return getEnvironment(context, namespace, stack, name);

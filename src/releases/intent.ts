@@ -129,7 +129,8 @@ async function promoted(
   return { release, from };
 }
 
-async function restored(
+/** What a rollback brings back. @throws OciError NOT_FOUND, CONFLICT */
+export async function restored(
   rows: Rows,
   stack: StackRow,
   environment: EnvironmentRow,

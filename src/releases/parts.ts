@@ -14,6 +14,25 @@ export type Part = Selectable<Schema['target_deployments']> & {
 /** Of a target that did not take the deployment. `reverting` too: it does not come back from there. */
 export const FAILED_PHASES: readonly TargetPhase[] = ['failed', 'reverting', 'reverted', 'revert-failed'];
 
+/** A target's phases in the order in which it can come to them; it never goes back. */
+const ORDER: readonly (readonly TargetPhase[])[] = [
+  ['pending'],
+  ['pulling'],
+  ['pulled'],
+  ['migrating'],
+  ['switching'],
+  ['monitoring'],
+  ['stable'],
+  ['reverting'],
+  ['reverted', 'failed', 'revert-failed'],
+];
+
+/** The phase of a target that was in one and says another: a word that comes late or twice changes nothing. */
+export function later(known: TargetPhase, said: TargetPhase): TargetPhase {
+  const rank = (phase: TargetPhase) => ORDER.findIndex((phases) => phases.includes(phase));
+  return rank(said) > rank(known) ? said : known;
+}
+
 /** Of targets that are not revoked. */
 export function partsOf(rows: Rows, deploymentId: number): Promise<Part[]> {
   return rows

@@ -36,7 +36,7 @@ export async function refusalsOf(
     return refusals;
   }
   if (environment.protected === 0) return refusals;
-  const before = wish.kind === 'promote' ? wanted.from : await environmentBefore(rows, stack, environment);
+  const before = (await environmentBefore(rows, stack, environment)) ?? wanted.from;
   if (before !== undefined && (release === undefined || !(await wasStable(rows, before, release.id)))) {
     refusals.push(
       `environment: ${environment.name} is protected, and this release was not stable in ${before.name}: deploy it there and wait until it is`,

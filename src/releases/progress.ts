@@ -15,7 +15,8 @@ import {
 import { expectedServices, isMeasured } from './measure.ts';
 import { admit, FAILED_PHASES, type Part, partsOf, renewLease, touchTargets } from './parts.ts';
 import { pointEnvironment, pointStable } from './pointers.ts';
-import { markRevoked } from './revocations.ts';
+import { requestDeployment } from './requests.ts';
+import { markRevoked, revocationOf } from './revocations.ts';
 import { stableBefore } from './stable.ts';
 
 /*
@@ -68,15 +69,17 @@ async function judge(scene: Scene, deployment: DeploymentRow): Promise<boolean> 
   const unhealthy = parts.filter((part) => !isHealthy(part));
   const there = (await activeTargets(tx, environment.id)).filter((target) => isOnline(context, target));
   const waiting = there.filter((target) => !parts.some((part) => part.target_id === target.id));
+  const healthy = parts.length - unhealthy.length;
+  // Who is away is not waited for, but for the first one: it goes before the others so that they need not find out.
+  const busy = healthy === 0 ? unhealthy : unhealthy.filter((part) => isOnline(context, part));
   // What is undone is undone everywhere at once.
-  const most = deployment.undoes === null ? environment.max_parallel - unhealthy.length : waiting.length;
+  const most = deployment.undoes === null ? environment.max_parallel - busy.length : waiting.length;
   const next = waiting.slice(0, Math.max(0, most));
   if (next.length > 0) {
     await admit(context, tx, environment, deployment, next);
     return false;
   }
-  if (parts.length > 0 && waiting.length === 0 && unhealthy.length === 0)
-    return succeed(scene, deployment, parts.length);
+  if (healthy > 0 && waiting.length === 0 && busy.length === 0) return succeed(scene, deployment, healthy);
   if (environment.lease_until !== null && environment.lease_until > context.now()) return false;
 
   const silent = unhealthy.filter((part) => !isOnline(context, part));
@@ -86,9 +89,6 @@ async function judge(scene: Scene, deployment: DeploymentRow): Promise<boolean> 
       await renewLease(context, tx, environment);
       return false;
     }
-  }
-  if (unhealthy.length < parts.length && silent.length === unhealthy.length) {
-    return succeed(scene, deployment, parts.length - unhealthy.length);
   }
   const names = unhealthy.map((part) => part.name).join(', ') || 'any target';
   return end(
@@ -128,6 +128,18 @@ async function watch(scene: Scene, current: DeploymentRow): Promise<boolean> {
 
 async function begin(scene: Scene, queued: DeploymentRow): Promise<boolean> {
   const { context, tx, environment } = scene;
+  if (queued.reason === 'push') {
+    const revoked = await revocationOf(tx, queued.release_id, environment.id);
+    if (revoked !== undefined) {
+      await tx
+        .updateTable('deployments')
+        .set({ status: 'cancelled', message: `its release was revoked by ${revoked.by}`, finished_at: context.now() })
+        .where('id', '=', queued.id)
+        .execute();
+      return true;
+    }
+    if (environment.held_at !== null) return false;
+  }
   const there = (await activeTargets(tx, environment.id)).filter((target) => isOnline(context, target));
   if (there.length === 0) {
     const message = 'waits for a target: none is there';
@@ -140,6 +152,17 @@ async function begin(scene: Scene, queued: DeploymentRow): Promise<boolean> {
     .updateTable('deployments')
     .set({ status: 'in_progress', message: '', started_at: context.now() })
     .where('id', '=', queued.id)
+    .execute();
+  // Its rollback got no answer, and now nobody asks any more.
+  await tx
+    .updateTable('deployments')
+    .set({
+      status: 'failure',
+      message: `its rollback was not finished before v${queued.number} began`,
+      finished_at: context.now(),
+    })
+    .where('environment_id', '=', environment.id)
+    .where('status', '=', 'rolling_back')
     .execute();
   await take(scene, queued.id);
   return true;
@@ -257,8 +280,23 @@ async function fail(scene: Scene, deployment: DeploymentRow, part: Part): Promis
     undoes: deployment.number,
     status: 'in_progress',
   });
+  await giveWay(scene, undo);
   await take(scene, undo.id);
   return true;
+}
+
+/** Targets take only numbers that grow: what waits behind a rollback needs a new one. A push is looked at anew. */
+async function giveWay({ context, tx, environment }: Scene, undo: DeploymentRow): Promise<void> {
+  const queued = await queuedDeployment(tx, environment.id);
+  if (queued === undefined) return;
+  await tx
+    .updateTable('deployments')
+    .set({ status: 'superseded', message: `the rollback v${undo.number} came first`, finished_at: context.now() })
+    .where('environment_id', '=', environment.id)
+    .where('status', '=', 'queued')
+    .execute();
+  if (queued.reason !== 'push') return;
+  await requestDeployment(context, tx, environment.id, { name: queued.actor }, `v${queued.number} gave way`);
 }
 
 /** Automation deploys nothing there until somebody ends it. */

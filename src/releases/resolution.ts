@@ -117,14 +117,14 @@ export async function trackedImage(
   const { kind, value } = tracking;
   if (kind === 'tag') return context.images.find(service.repository, value);
   const tags = await context.images.tags(service.repository);
-  const best = kind === 'semver' ? highest(tags, value) : newest(tags.filter(({ name }) => matches(value, name)));
+  const best = kind === 'semver' ? highest(tags, value) : newest(tags.filter(({ name }) => follows(value, name)));
   return best === undefined ? undefined : context.images.find(service.repository, best.name);
 }
 
 /** Whether a push of this tag can change what is tracked. */
 export function tracks(tracking: Tracking, tag: string): boolean {
   if (tracking.kind === 'tag') return tracking.value === tag;
-  if (tracking.kind === 'pattern') return matches(tracking.value, tag);
+  if (tracking.kind === 'pattern') return follows(tracking.value, tag);
   const version = versionOf(tag);
   return version !== null && semver.satisfies(version, tracking.value);
 }
@@ -168,6 +168,12 @@ function newest(tags: readonly TagRow[]): TagRow | undefined {
 /** `1.4.2` or `v1.4.2`; a tag such as `1.4` moves, and is no version. */
 function versionOf(tag: string): semver.SemVer | null {
   return semver.parse(tag.replace(/^v/, ''));
+}
+
+/** Tags of the release engine (`pointers.ts`) say what was deployed, not what is new: only a pattern that begins as they do means them. */
+function follows(pattern: string, tag: string): boolean {
+  if (/^[*?]/.test(pattern) && /^(?:env-.+|release-.+|stable)$/.test(tag)) return false;
+  return matches(pattern, tag);
 }
 
 /** `*` is any characters, `?` one. */

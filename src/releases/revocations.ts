@@ -1,7 +1,8 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import type { Actor, ReleasesContext, Rows } from './context.ts';
-import { findEnvironment, findRelease, findStack, stackName } from './find.ts';
+import { environmentsOf, findEnvironment, findRelease, findStack, stackName } from './find.ts';
+import { touchTargets } from './parts.ts';
 import { getRelease, type Release } from './releases.ts';
 
 /** `environment_id` of a revocation that counts everywhere. */
@@ -22,6 +23,10 @@ export async function revokeRelease(
     const { environment, reason } = revocation;
     const where = environment === undefined ? EVERYWHERE : (await findEnvironment(tx, stack, environment)).id;
     await markRevoked(context, tx, release.id, where, reason, actor);
+    // What their agents would go back to by themselves may be another one now.
+    for (const { id } of await environmentsOf(tx, stack.id)) {
+      if (where === EVERYWHERE || where === id) await touchTargets(tx, id);
+    }
     await context.record(tx, actor, {
       action: 'release.revoke',
       subject: `${stackName(stack)}#${number}`,

@@ -16,7 +16,7 @@ import {
   type TargetRow,
 } from './find.ts';
 import { type RunningService, runningServices } from './measure.ts';
-import { touchTargets } from './parts.ts';
+import { later, touchTargets } from './parts.ts';
 import { advance } from './progress.ts';
 
 /** Times are ms since 1970. `services` null: unknown, which is not "nothing". */
@@ -185,7 +185,7 @@ export async function takeReport(
       .where('id', '=', targetId)
       .executeTakeFirstOrThrow();
     const environment = await lockEnvironment(context, tx, environmentId);
-    if (environment === undefined) return;
+    if (environment === undefined || (await isRevoked(tx, targetId))) return;
     await tx
       .updateTable('targets')
       .set({
@@ -218,6 +218,12 @@ export async function takeReport(
   });
 }
 
+/** The token was good when the request came; nothing that a revoked target says is kept. */
+async function isRevoked(rows: Rows, targetId: number): Promise<boolean> {
+  const row = await rows.selectFrom('targets').select('revoked_at').where('id', '=', targetId).executeTakeFirst();
+  return row === undefined || row.revoked_at !== null;
+}
+
 /** @returns the id of the deployment, when the target was admitted to it */
 async function takePart(
   context: ReleasesContext,
@@ -229,7 +235,7 @@ async function takePart(
   const part = await tx
     .selectFrom('target_deployments as p')
     .innerJoin('deployments as d', 'd.id', 'p.deployment_id')
-    .select(['p.deployment_id', 'p.error', 'p.blame', 'p.log', 'p.warnings', 'p.reverted_to'])
+    .select(['p.deployment_id', 'p.phase', 'p.error', 'p.blame', 'p.log', 'p.warnings', 'p.reverted_to'])
     .where('d.environment_id', '=', environment.id)
     .where('d.number', '=', word.number)
     .where('p.target_id', '=', targetId)
@@ -238,7 +244,7 @@ async function takePart(
   await tx
     .updateTable('target_deployments')
     .set({
-      phase: word.phase,
+      phase: later(part.phase, word.phase),
       error: word.error ?? part.error,
       blame: word.blame ?? part.blame,
       log: word.log ?? part.log,

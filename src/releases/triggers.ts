@@ -7,6 +7,7 @@ import { queueDeployment, queuedDeployment } from './deployments.ts';
 import { deploymentById, type EnvironmentRow, lockEnvironment, type StackRow, stackById } from './find.ts';
 import { advance } from './progress.ts';
 import { imagesOfRelease, insertRelease, prepareRelease, releaseWithContent } from './releases.ts';
+import { requestDeployment } from './requests.ts';
 import { fileImage, type ReleaseImage, servicesOf, trackedImage, trackingOf, tracks } from './resolution.ts';
 import { revocationOf } from './revocations.ts';
 
@@ -33,22 +34,6 @@ export async function tagMoved(
     if (tracking === undefined || !tracks(tracking, moved.tag)) continue;
     await requestDeployment(context, tx, row.id, moved.actor, `${moved.repository}:${moved.tag}`);
   }
-}
-
-/** Somebody is to look whether an environment follows something new. */
-export async function requestDeployment(
-  context: Pick<ReleasesContext, 'now'>,
-  tx: Transaction<Schema>,
-  environmentId: number,
-  actor: Actor,
-  cause: string,
-): Promise<void> {
-  const values = { requested_at: context.now(), actor: actor.name, cause: cause.slice(0, 500) };
-  await tx
-    .insertInto('environment_triggers')
-    .values({ environment_id: environmentId, ...values })
-    .onConflict((conflict) => conflict.column('environment_id').doUpdateSet(values))
-    .execute();
 }
 
 /** Looks at every environment that something was pushed for. @returns how many deployments were made */

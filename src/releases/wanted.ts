@@ -10,7 +10,7 @@ import {
   stackName,
   type TargetRow,
 } from './find.ts';
-import { admit } from './parts.ts';
+import { admit, partsOf } from './parts.ts';
 import { advance } from './progress.ts';
 import { imagesOfRelease } from './releases.ts';
 import { keptStable, stableBefore } from './stable.ts';
@@ -108,7 +108,9 @@ async function admitLate(
   if (!(await isMissing(tx, environment, target))) return;
   const current = await deploymentById(tx, environment.current_deployment_id);
   if (current === undefined) return;
-  const runs = current.status === 'success' || current.status === 'error';
+  // Of which nobody knows whether it works goes to no further target, but for what is to bring the old one back.
+  const isOpen = current.undoes !== null || (await partsOf(tx, current.id)).length === 0;
+  const runs = current.status === 'success' || (current.status === 'error' && isOpen);
   if (runs) await admit(context, tx, environment, current, [target]);
 }
 

@@ -3,6 +3,7 @@
 import { isPlace } from './expected.ts';
 import { PASSWORD, REPOSITORY } from './people.ts';
 import { found, json, type Row, read } from './row.ts';
+import { revokeTargets } from './stack-rows.ts';
 
 /** Only acme is an organization. */
 const inOrganization = (status: number) => ({ acme: status, olivia: 404, nowhere: 404 });
@@ -138,7 +139,10 @@ const ORGANIZATIONS: Record<string, Row> = {
   [`DELETE ${ORGANIZATION}`]: {
     asks: 'admin',
     ok: inOrganization(204),
-    send: ({ target }) => ({ json: { confirm: target, repositories: { transferTo: 'boris' } } }),
+    send: (call) => {
+      revokeTargets(call);
+      return { json: { confirm: call.target, repositories: { transferTo: 'boris' } } };
+    },
   },
   [`GET ${ORGANIZATION}/members`]: { asks: 'read', ok: inOrganization(200) },
   [`GET ${ORGANIZATION}/members/:username`]: {

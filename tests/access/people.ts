@@ -8,6 +8,7 @@ import { describeBytes, digestOf, mediaTypes } from '../support/registry.ts';
 import type { Answer } from '../support/wire.ts';
 import { Caller } from './caller.ts';
 import { grantRoles, makeOrganization } from './organization.ts';
+import { makeStacks } from './stacks.ts';
 
 export const PEOPLE = [
   'nobody',
@@ -27,6 +28,7 @@ export const PEOPLE = [
   'elsewhere',
   'otherbot',
   'browser',
+  'agent',
 ] as const;
 /**
  * - `stranger`: has an account and nothing else. `reader`, `writer`: have that role in `app` and in `tool`.
@@ -34,6 +36,7 @@ export const PEOPLE = [
  * - `teammate`: in a team that may write in `app`. `member`: of the organization of `app` and `open`, without a role.
  * - `boss`: owns that organization. `admin`: administrator of the instance. `robot`: of the organization, may write.
  * - `otherbot`: a robot of the organization for one repository that is none of these. `browser`: the stranger, by a session cookie.
+ * - `agent`: a server that runs a stack of the organization; its images are none of these.
  * - `expired`, `revoked`: tokens that could do everything, an administrator's. `disabled`: an administrator, disabled.
  */
 export type PersonName = (typeof PEOPLE)[number];
@@ -338,6 +341,7 @@ async function settle(town: Town): Promise<void> {
     await caller.expect(201, 'POST', path, { as: admin, body: LOOSE_BLOB });
   }
   await grantRoles(town);
+  await makeStacks(town);
   people.set('browser', { basic: undefined, cookie: await town.signIn('stella') });
   for (const place of ['app', 'open', 'tool'] as const) {
     town.uploads.set(place, await town.startUpload(place));

@@ -3,6 +3,7 @@ import type { Parts } from './caller.ts';
 import { type Asks, isPlace } from './expected.ts';
 import { ROBOT } from './organization.ts';
 import { type PersonName, REPOSITORY, type Town } from './people.ts';
+import { stackOwner } from './stacks.ts';
 
 /** Who asks for what. */
 export interface Call {
@@ -29,6 +30,8 @@ export interface Row {
   targets?: readonly string[];
   /** For whom the request does nothing, although the method is not GET and the answer is a good one. */
   idle?: (call: Call) => boolean;
+  /** Whether a good answer never ends; its head is looked at. */
+  endless?: boolean;
 }
 
 /** There is nothing in a repository that does not exist. */
@@ -45,7 +48,12 @@ export function pathOf(path: string, { town, target }: Call, { params = {}, quer
   const image = town.image(place);
   const values: Record<string, string> = {
     name: REPOSITORY[place],
-    namespace: target ?? '',
+    namespace: stackOwner(target) ?? target ?? '',
+    stack: 'shop',
+    environment: 'test',
+    target: 'one',
+    number: '2',
+    other: '1',
     reference: 'v1',
     tag: 'v1',
     digest: image.layer,

@@ -4,6 +4,7 @@ import { API_ROWS } from './api-rows.ts';
 import { isPlace } from './expected.ts';
 import { LOOSE_BLOB, PASSWORD } from './people.ts';
 import { type Call, found, type Row, read } from './row.ts';
+import { STACK_ROWS } from './stack-rows.ts';
 
 const upload = async ({ town, target, allowed }: Call): Promise<Record<string, string>> => {
   const made = allowed && isPlace(target) && target !== 'missing' ? await town.startUpload(target) : undefined;
@@ -74,6 +75,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
       const { username = '', secret = '' } = town.login(person);
       return { form: { grant_type: 'password', username, password: secret, access_type: 'offline', client_id: 'me' } };
     },
+    // Its token is what it is to keep; others get one of the log-in.
+    idle: ({ person }) => person === 'agent',
   },
 
   'GET /setup': { asks: 'open', ok: 404 },
@@ -88,4 +91,5 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'GET /metrics': { asks: 'open', ok: 200 },
 
   ...API_ROWS,
+  ...STACK_ROWS,
 };

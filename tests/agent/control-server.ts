@@ -1,5 +1,11 @@
 // What the agent sees of Berth's API, with a wanted state that the test sets and a memory of what was reported.
-import { type AgentReport, agentReport, type DeploymentReport, type WantedDeployment, type WantedState } from '../../src/api/agent.ts';
+import {
+  type AgentReport,
+  agentReport,
+  type DeploymentReport,
+  deploymentReport,
+  type WantedState,
+} from '../../src/api/agent.ts';
 
 export interface ControlServer {
   port: number;
@@ -72,7 +78,8 @@ export function startControlServer(): ControlServer {
       return new Response('', { status: 404 });
     },
   });
-  const of = (number: number) => reports.flatMap(({ deployment }) => (deployment?.number === number ? [deployment] : []));
+  const of = (number: number) =>
+    reports.flatMap(({ deployment }) => (deployment?.number === number ? [deployment] : []));
   return {
     port: server.port ?? 0,
     get state() {
@@ -90,12 +97,16 @@ export function startControlServer(): ControlServer {
       for (const listener of listeners) listener.close();
       listeners.clear();
     },
-    deployment: (number) => of(number).reduce<DeploymentReport | undefined>((all, one) => ({ ...all, ...one }), undefined),
-    phases: (number) => of(number).map(({ phase }) => phase).filter((phase, at, all) => phase !== all[at - 1]),
+    deployment(number) {
+      const all = of(number);
+      return all.length === 0 ? undefined : deploymentReport.parse(Object.assign({}, ...all));
+    },
+    phases: (number) =>
+      of(number)
+        .map(({ phase }) => phase)
+        .filter((phase, at, all) => phase !== all[at - 1]),
     services: () => reports.findLast(({ services }) => services !== undefined)?.services,
     asked: () => asked,
     stop: () => server.stop(true),
   };
 }
-
-export type { WantedDeployment };

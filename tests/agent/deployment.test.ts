@@ -15,7 +15,7 @@ describe.skipIf(!here)('the agent', () => {
     shop = await startShop();
     db = await shop.push('alice/db', 'sleeps', '1');
     for (const version of ['1', '2', '3']) web[version] = await shop.push('alice/web', 'good', version);
-    web['bad'] = await shop.push('alice/web', 'unhealthy', 'bad');
+    web.bad = await shop.push('alice/web', 'unhealthy', 'bad');
   }, 60_000);
   afterAll(() => shop?.stop(), 60_000);
   afterEach(() => shop.clear(), 60_000);
@@ -63,4 +63,3 @@ describe.skipIf(!here)('the agent', () => {
     expect({ db: await shop.running('db'), web: await shop.running('web') }).toEqual(before);
   }, 90_000);
 });
-

@@ -1,10 +1,11 @@
 // What the agent does when something around it is not as it should be.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serverEngineTools } from '../support/server-engine.ts';
-import { requireTools } from '../support/tools.ts';
-import { type Agent, deployment, eventually, type Shop, shopFile, startShop } from './shop.ts';
+import { requireTools, run } from '../support/tools.ts';
+import { type Agent, deployment, eventually, randomTar, type Shop, shopFile, startShop } from './shop.ts';
 
 const here = requireTools('agent faults', [...serverEngineTools, 'busybox', 'docker']);
 
@@ -94,7 +95,9 @@ describe.skipIf(!here)('the agent, when', () => {
     await agent.exited;
     // Meanwhile another program takes the port.
     const blocker = ['run', '--detach', '--name', 'blocker', '--publish', '18080:8080', '--entrypoint', '/bin/sleep'];
-    const ids = (await shop.engine.docker(['ps', '--all', '--quiet', '--filter', 'label=io.berth.service=web'])).split('\n');
+    const ids = (await shop.engine.docker(['ps', '--all', '--quiet', '--filter', 'label=io.berth.service=web'])).split(
+      '\n',
+    );
     await shop.engine.docker(['rm', '--force', ...ids.filter(Boolean)]);
     await shop.engine.docker([...blocker, `${shop.host}/alice/db@${digests.db}`, '1000']);
     agent = shop.startAgent();
@@ -133,16 +136,28 @@ describe.skipIf(!here)('the agent, when', () => {
   test('the engine dies and comes back: what was running runs again', async () => {
     await begin({ file: shopFile().replace('restart: unless-stopped', '') });
     await shop.engine.crash();
-    await eventually('unknown', () => shop.control.services() === null, () => agent.log());
+    await eventually(
+      'unknown',
+      () => shop.control.services() === null,
+      () => agent.log(),
+    );
     await shop.engine.start();
-    await eventually('known again', () => shop.control.services()?.length === 2 && shop.control.services()?.every(({ health }) => health === 'running'), () => agent.log());
+    await eventually(
+      'known again',
+      () =>
+        shop.control.services()?.length === 2 && shop.control.services()?.every(({ health }) => health === 'running'),
+      () => agent.log(),
+    );
     expect(await runs('web')).toEqual([digests.one ?? '']);
     expect(shop.control.deployment(1)?.phase).toBe('stable');
   }, 60_000);
 
   test('the engine dies while a release is switched: that is no failure of the release', async () => {
     const stable = await begin();
-    const file = shopFile({ web: 'healthcheck: { test: [ "CMD", "sleep", "2" ], interval: 1s }' }).replace('x-berth: { probe: { port: 8080, path: /healthz } }', '');
+    const file = shopFile({ web: 'healthcheck: { test: [ "CMD", "sleep", "2" ], interval: 1s }' }).replace(
+      'x-berth: { probe: { port: 8080, path: /healthz } }',
+      '',
+    );
     shop.control.want({ deployment: deployment(2, images('two'), { file }), stable });
     await reaches(2, 'switching');
     await eventually('two', async () => (await shop.running('web')).length === 2);
@@ -160,7 +175,11 @@ describe.skipIf(!here)('the agent, when', () => {
     await shop.engine.block();
     expect(await shop.running('web')).toEqual([]);
     agent = shop.startAgent();
-    await eventually('up', async () => (await shop.running('web')).length + (await shop.running('db')).length === 2, () => agent.log());
+    await eventually(
+      'up',
+      async () => (await shop.running('web')).length + (await shop.running('db')).length === 2,
+      () => agent.log(),
+    );
     await shop.engine.unblock();
     shop.control.failWith(undefined);
     shop.control.want({ deployment: deployment(2, images('two')) });
@@ -170,7 +189,11 @@ describe.skipIf(!here)('the agent, when', () => {
   test('the token is revoked: what runs goes on, and the agent keeps asking', async () => {
     await begin();
     shop.control.failWith(401);
-    await eventually('said so', () => agent.log().includes('the token is not good'), () => agent.log());
+    await eventually(
+      'said so',
+      () => agent.log().includes('the token is not good'),
+      () => agent.log(),
+    );
     expect(await runs('web')).toEqual([digests.one ?? '']);
     shop.control.failWith(undefined);
     shop.control.want({ deployment: deployment(2, images('two')) });
@@ -214,11 +237,48 @@ describe.skipIf(!here)('the agent, when', () => {
     const variables: Record<string, string> = JSON.parse(readFileSync(join(folder, 'variables.json'), 'utf8'));
     const before = [await shop.running('db'), await shop.running('web')];
     const command = ['compose', '--project-name', 'shop-test', '--project-directory', join(shop.state, 'project')];
-    await shop.engine.docker([...command, '--file', join(folder, 'compose.yaml'), 'up', '--detach', '--pull', 'never'], {
-      env: variables,
-    });
+    await shop.engine.docker(
+      [...command, '--file', join(folder, 'compose.yaml'), 'up', '--detach', '--pull', 'never'],
+      {
+        env: variables,
+      },
+    );
     expect([await shop.running('db'), await shop.running('web')]).toEqual(before);
     expect((await shop.running('db'))[0]?.id).toBe(database?.id ?? '');
     expect(existsSync(join(shop.state, 'progress.json'))).toBe(true);
+  }, 90_000);
+});
+
+describe.skipIf(!here)('a full disk', () => {
+  test('fails the pull with nothing changed, and room again lets the next one through', async () => {
+    const disk = mkdtempSync(join(tmpdir(), 'berth-disk-'));
+    await run(['mount', '-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk]);
+    const shop = await startShop({ dataRoot: join(disk, 'data') });
+    try {
+      const db = await shop.push('alice/db', 'sleeps', '1');
+      const one = await shop.push('alice/web', 'good', 'one');
+      const large = await shop.push('alice/web', 'good', 'large', await randomTar(60));
+      const two = await shop.push('alice/web', 'good', 'two');
+      const reaches = (number: number, phase: string) =>
+        eventually(
+          `deployment ${number} ${phase}`,
+          () => shop.control.deployment(number)?.phase === phase,
+          () => `${JSON.stringify(shop.control.reports.slice(-8))}\n${agent.log()}`,
+        );
+      const stable = deployment(1, { db, web: one });
+      shop.control.want({ deployment: stable });
+      const agent = shop.startAgent();
+      await reaches(1, 'stable');
+      shop.control.want({ deployment: deployment(2, { db, web: large }), stable });
+      await reaches(2, 'reverted');
+      expect(shop.control.deployment(2)).toMatchObject({ blame: 'place', revertedTo: 1 });
+      expect(shop.control.deployment(2)?.error).toContain('no space left');
+      shop.control.want({ deployment: deployment(3, { db, web: two }), stable });
+      await reaches(3, 'stable');
+    } finally {
+      await shop.stop();
+      await run(['umount', '--lazy', disk]);
+      rmSync(disk, { recursive: true, force: true });
+    }
   }, 90_000);
 });

@@ -1,5 +1,7 @@
 // One server of one environment: an engine in a network of its own, a registry with the shop's images, a control server and an agent.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -33,8 +35,8 @@ export interface Shop {
   host: string;
   state: string;
   /** Pushes an image that runs the command. @returns its digest */
-  push: (repository: string, command: keyof typeof COMMANDS, version: string) => Promise<string>;
-  startAgent: (options?: { failpoint?: string; args?: string[] }) => Agent;
+  push: (repository: string, command: keyof typeof COMMANDS, version: string, padding?: Uint8Array) => Promise<string>;
+  startAgent: (options?: { failpoint?: string; args?: string[]; env?: Record<string, string> }) => Agent;
   /** Ids of the running containers of a service, with what they run. */
   running: (service: string) => Promise<{ id: string; digest: string }[]>;
   /** Removes every container, and begins with an empty state directory and control server. */
@@ -65,8 +67,9 @@ export async function startShop(options: ServerEngineOptions = {}): Promise<Shop
     control: startControlServer(),
     host,
     state: join(folder, 'state'),
-    push: (repository, command, version) => pushImage(wire, layer, repository, COMMANDS[command], version),
-    startAgent({ failpoint, args = [] } = {}) {
+    push: (repository, command, version, padding) =>
+      pushImage(wire, padding === undefined ? [layer] : [layer, padding], repository, COMMANDS[command], version),
+    startAgent({ failpoint, args = [], env = {} } = {}) {
       const server = `http://${engine.hostAddress}:${shop.control.port}`;
       const program = [process.execPath, join(root, 'src/main.ts'), 'agent', '--server', server, '--registry', host];
       const child = Bun.spawn([...engine.nsenter, ...program, '--state', shop.state, '--log-level', 'debug', ...args], {
@@ -74,6 +77,7 @@ export async function startShop(options: ServerEngineOptions = {}): Promise<Shop
           ...process.env,
           ...engine.env,
           BERTH_AGENT_TOKEN: TOKEN,
+          ...env,
           ...(failpoint === undefined ? {} : { BERTH_FAILPOINT: failpoint }),
         },
         stdin: 'ignore',
@@ -201,7 +205,17 @@ async function busyboxLayer(): Promise<Uint8Array> {
     copyFileSync('/bin/busybox', join(folder, 'bin/busybox'));
     const applets = ['sh', 'cat', 'sleep', 'httpd', 'wget', 'echo', 'mkdir', 'rm', 'test'];
     for (const applet of applets) symlinkSync('busybox', join(folder, 'bin', applet));
-    await run(['tar', '-C', folder, '--sort=name', '--mtime=@0', '--numeric-owner', '-cf', join(work, 'layer.tar'), '.']);
+    await run([
+      'tar',
+      '-C',
+      folder,
+      '--sort=name',
+      '--mtime=@0',
+      '--numeric-owner',
+      '-cf',
+      join(work, 'layer.tar'),
+      '.',
+    ]);
     return readFileSync(join(work, 'layer.tar'));
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -210,33 +224,43 @@ async function busyboxLayer(): Promise<Uint8Array> {
 
 async function pushImage(
   registry: Registry,
-  tar: Uint8Array,
+  tars: Uint8Array[],
   repository: string,
   command: string,
   version: string,
 ): Promise<string> {
-  const layer = gzipSync(tar, { level: 1 });
+  const layers = tars.map((tar) => gzipSync(tar, { level: 1 }));
   const config = JSON.stringify({
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
     created: '2024-01-01T00:00:00Z',
     config: { Cmd: ['sh', '-c', command], Env: ['PATH=/bin', `VERSION=${version}`] },
-    rootfs: { type: 'layers', diff_ids: [digestOf(tar)] },
+    rootfs: { type: 'layers', diff_ids: tars.map((tar) => digestOf(tar)) },
   });
-  await registry.pushBlob(repository, layer);
+  for (const layer of layers) await registry.pushBlob(repository, layer);
   await registry.pushBlob(repository, config);
   const answer = await registry.putManifest(repository, version, {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     config: { mediaType: mediaTypes.ociConfig, digest: digestOf(config), size: config.length },
-    layers: [{ mediaType: mediaTypes.ociLayer, digest: digestOf(layer), size: layer.length }],
+    layers: layers.map((layer) => ({
+      mediaType: mediaTypes.ociLayer,
+      digest: digestOf(layer),
+      size: layer.length,
+    })),
   });
   if (answer.status !== 201) throw new Error(`push: ${answer.status} ${answer.text()}`);
   return answer.headers.get('docker-content-digest') ?? '';
 }
 
-/** For a state directory of another time. */
-export function writeState(path: string, name: string, value: unknown): void {
-  if (!existsSync(path)) mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, name), JSON.stringify(value));
+/** A tar of one file that no compression makes smaller. */
+export async function randomTar(mebibytes: number): Promise<Uint8Array> {
+  const work = mkdtempSync(join(tmpdir(), 'berth-random-'));
+  try {
+    writeFileSync(join(work, 'random'), randomBytes(mebibytes << 20));
+    await run(['tar', '-C', work, '-cf', join(work, 'tar'), 'random']);
+    return readFileSync(join(work, 'tar'));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }

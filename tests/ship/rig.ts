@@ -1,6 +1,6 @@
 // A team with Berth and its machines: a CI server, servers to run things on, a laptop. Each is an engine of its own; the parts of
 // a test ask for those that they need.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
@@ -54,7 +54,7 @@ export interface Rig {
   createStack: (name: string, file: string) => Promise<void>;
   engine: (name: string) => Promise<ServerEngine>;
   /** Enrolls a new server as `environment` (`shop/test`), and starts the agent there. */
-  place: (environment: string, engine?: ServerEngine) => Promise<Place>;
+  place: (environment: string, engine?: ServerEngine, env?: Record<string, string>) => Promise<Place>;
   status: (environment: string) => Promise<EnvironmentStatus>;
   deployments: (environment: string) => Promise<DeploymentInfo[]>;
   deployment: (environment: string, number: number) => Promise<DeploymentInfo>;
@@ -103,11 +103,11 @@ export async function startRig(options: { env?: Record<string, string> } = {}): 
         writeFileSync(join(alice.folder, `${name}.yaml`), file);
         await alice.berth(['stack', 'create', name, '--file', `${name}.yaml`]);
       },
-      async place(environment, given) {
+      async place(environment, given, env = {}) {
         const machine = given ?? (await engine(environment.replace('/', '-')));
         const [stack = '', name = ''] = environment.split('/');
         const enrolled = enrolledTarget.parse(await alice.json(['target', 'enroll', stack, name]));
-        const agent = startAgent(machine, { command: enrolled.command });
+        const agent = startAgent(machine, { command: enrolled.command, env });
         ends.push(agent.stop);
         const { name: target } = enrolled.target;
         await eventually(`the agent of ${environment} is there; it says:\n${agent.log()}`, PATIENCE, async () =>
@@ -240,12 +240,4 @@ export async function answerOf(url: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** Writes a file in a person's folder. */
-export function writeIn(folder: string, path: string, content: string): string {
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, path);
-  writeFileSync(file, content);
-  return file;
 }

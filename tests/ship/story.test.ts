@@ -1,7 +1,6 @@
 // Acts 7 to 13 of what a team does with Berth, on real engines: CI builds and pushes, servers run it, a bad release goes back by
 // itself, a good one is promoted and undone, a laptop runs a mix. Requests go through all of it.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { plan } from '../../src/api/deployments.ts';
@@ -22,20 +21,14 @@ import {
   runningDigest,
   shopFile,
   startRig,
-  writeIn,
 } from './rig.ts';
 
+const bin = new URL('../../bin', import.meta.url).pathname;
 const TEST = 'shop/test';
 const PRODUCTION = 'shop/production';
 
-/** What a CI server runs for each commit. */
-const ciScript = `#!/bin/sh
-set -eu
-image="$REGISTRY/alice/web:$GIT_SHA"
-docker build --quiet --label "org.opencontainers.image.revision=$GIT_SHA" --tag "$image" .
-docker push --quiet "$image"
-exec berth deploy shop/test "web=$GIT_SHA" --wait
-`;
+/** What a CI server runs for each commit: the recipe of the documentation. */
+const ciScript = new URL('../../docs/how-to/ci.sh', import.meta.url).pathname;
 
 describe.skipIf(!canShip('ship story'))('a team ships', () => {
   let rig: Rig;
@@ -54,9 +47,7 @@ describe.skipIf(!canShip('ship story'))('a team ships', () => {
     rig = await startRig();
     ci = await rig.engine('ci');
     await loadImage(ci, await webBaseImage(), 'web-base:1');
-    const token = await rig.team.robot(rig.alice, 'ci');
-    robot = rig.team.holder('ci', token);
-    await ci.docker(['login', '--username', 'alice+ci', '--password-stdin', rig.team.host], { stdin: token });
+    robot = rig.team.holder('ci', await rig.team.robot(rig.alice, 'ci'));
     await rig.push('api:latest', { version: 'api-1' });
   }, 120_000);
 
@@ -71,17 +62,17 @@ describe.skipIf(!canShip('ship story'))('a team ships', () => {
   async function commit(version: WebVersion): Promise<Ran> {
     const folder = join(robot.folder, version.version);
     writeBuildContext(folder, 'web-base:1', version);
-    const script = writeIn(folder, 'ci.sh', ciScript);
-    chmodSync(script, 0o755);
-    const bin = new URL('../../bin', import.meta.url).pathname;
     const env = {
       ...robot.env,
       ...ci.env,
       PATH: `${bin}:${ci.env.PATH}`,
       REGISTRY: rig.team.host,
+      IMAGE: 'alice/web',
       GIT_SHA: version.version,
+      BERTH_STACK: 'alice/shop',
+      BERTH_ENVIRONMENT: 'test',
     };
-    return await tryRun([...ci.nsenter, 'sh', script], { cwd: folder, env });
+    return await tryRun([...ci.nsenter, 'sh', ciScript], { cwd: folder, env });
   }
 
   const frontOf = ({ engine }: Place) => `http://${engine.address}/`;
@@ -130,6 +121,8 @@ describe.skipIf(!canShip('ship story'))('a team ships', () => {
     const current = await rig.settled(TEST, 'stable', ({ stable }) => stable);
     digests.v1 = digestOf(current, 'web') ?? '';
     expect(await runningDigest(onTest.engine, 'web')).toBe(digests.v1);
+    // The tag that the script moves at its end names what runs already.
+    expect((await rig.deployments(TEST)).length).toBe(1);
     expect(current.images.find(({ service }) => service === 'web')?.revision).toBe('v1');
     database = await idOf(onTest, 'db');
     front = startTraffic(frontOf(onTest));
@@ -275,6 +268,8 @@ describe.skipIf(!canShip('ship story'))('a team ships', () => {
     const undone = await alice.tryBerth(['rollback', PRODUCTION, '--reason', 'prices are wrong', '--wait']);
     numbers.push(`rollback, from the command to healthy: ${Date.now() - began} ms`);
     expect({ code: undone.code, stderr: undone.stderr }).toMatchObject({ code: 0 });
+    // Until it has drained, the one before answers too.
+    await rig.settled(PRODUCTION, 'v5, stable', ({ stable }) => stable);
     expect(await runningDigest(onProduction.engine, 'web')).toBe(digests.v5 ?? '');
     expect(await answerOf(frontOf(onProduction))).toBe('v5');
     expect(await idOf(onProduction, 'db')).toBe(database);
@@ -307,7 +302,7 @@ describe.skipIf(!canShip('ship story'))('a team ships', () => {
     const { alice } = rig;
     await laptop.docker(['login', '--username', 'alice', '--password-stdin', rig.team.host], { stdin: alice.secret });
     const call = (...args: string[]) =>
-      tryRun([...laptop.nsenter, join(new URL('../../bin', import.meta.url).pathname, 'berth'), ...args], {
+      tryRun([...laptop.nsenter, join(bin, 'berth'), ...args], {
         cwd: alice.folder,
         env: { ...alice.env, ...laptop.env },
       });

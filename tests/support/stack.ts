@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newToken } from '../../src/api/tokens.ts';
 import { berth, freePort, type RunningBerth, startBerth } from './berth.ts';
+import { isAlive } from './processes.ts';
 import { freeAddresses, type ServerEngine } from './server-engine.ts';
 import { type Ran, type RunOptions, run, tryRun } from './tools.ts';
 
@@ -67,7 +68,8 @@ export async function startTeam(options: TeamOptions = {}): Promise<Team> {
   const homes = mkdtempSync(join(tmpdir(), 'berth-people-'));
   const [address] = await freeAddresses();
   // Every namespace reaches it through its own wire, and it is there whichever of them come and go.
-  await run(['ip', 'addr', 'add', `${address}/32`, 'dev', 'lo']);
+  await sweepAddresses();
+  await run(['ip', 'addr', 'add', `${address}/32`, 'dev', 'lo', 'label', `lo:bt${process.pid}`]);
   let server: RunningBerth | undefined;
   const stop = async () => {
     await server?.stop();
@@ -149,6 +151,14 @@ export async function startTeam(options: TeamOptions = {}): Promise<Team> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Removes the addresses of test runs that were killed. */
+async function sweepAddresses(): Promise<void> {
+  const { stdout } = await tryRun(['ip', '-4', '-o', 'addr', 'show', 'dev', 'lo']);
+  for (const [, address = '', pid] of stdout.matchAll(/inet (\S+) .*\blo:bt(\d+)\b/g)) {
+    if (!isAlive(Number(pid))) await tryRun(['ip', 'addr', 'del', address, 'dev', 'lo']);
   }
 }
 

@@ -26,22 +26,24 @@ const WITHIN_MS = 60 * 60_000;
  * Brings the images here that are not here yet.
  *
  * @param references with digests
- * @returns those that were pulled
+ * @param pulled gets those that were pulled, also when a later one fails
  * @throws CommandError that says what to do
  */
-export async function pullMissing(references: readonly string[], options: PullOptions): Promise<string[]> {
+export async function pullMissing(
+  references: readonly string[],
+  pulled: string[],
+  options: PullOptions,
+): Promise<void> {
   const { docker, registry } = options;
   const present = await Promise.all(references.map((reference) => sizeOf(docker, reference)));
   const missing = [...new Set(references.filter((_, at) => present[at] === undefined))];
   const own = missing.filter((reference) => reference.startsWith(`${registry}/`));
-  const pulled: string[] = [];
   if (own.length > 0) {
     await withLogin(options, async (env) => {
       for (const reference of own) pulled.push(await pull(docker, reference, env));
     });
   }
   for (const reference of missing) if (!own.includes(reference)) pulled.push(await pull(docker, reference));
-  return pulled;
 }
 
 /** Bytes of an image that is here, unpacked. */
@@ -108,7 +110,7 @@ export function pullReason(reference: string, said: string): string {
   if (/no matching manifest/i.test(said))
     return `${failed}: the image was not built for this machine's platform (${said})`;
   if (/manifest unknown|not found/i.test(said)) return `${failed}: ${host} has no such image any more (${said})`;
-  if (/connection refused|no such host|timeout|no route/i.test(said)) {
+  if (/connection refused|no such host|timeout|deadline exceeded|no route/i.test(said)) {
     return `${failed}: the engine does not reach ${host}, which may be another place for it than for you (${said})`;
   }
   return `${failed}: ${said}`;

@@ -57,12 +57,6 @@ export async function runSet(options: RunOptions): Promise<{ set: LocalSet; read
   const first = render(new Map());
   const variables = collectVariables(parseComposeFile(first.text), sources, note);
   for (const line of first.notes) note(`note: ${safe(line)}`);
-  const pulled = await pullMissing(
-    images.map(({ reference }) => reference),
-    { docker, registry, login: options.login },
-  );
-  const deadline = performance.now() + options.timeoutMs;
-  const taken = new Set<number>();
   let set: LocalSet = {
     project,
     name,
@@ -71,9 +65,20 @@ export async function runSet(options: RunOptions): Promise<{ set: LocalSet; read
     release: resolved.release,
     images,
     ports: before?.ports ?? {},
-    pulled: [...new Set([...(before?.pulled ?? []), ...pulled])],
+    pulled: before?.pulled ?? [],
     startedAt: new Date().toISOString(),
   };
+  const pulled: string[] = [];
+  try {
+    const all = images.map(({ reference }) => reference);
+    await pullMissing(all, pulled, { docker, registry, login: options.login });
+  } finally {
+    set = { ...set, pulled: [...new Set([...set.pulled, ...pulled])] };
+    // Whatever comes next, berth down knows of them.
+    if (pulled.length > 0) sets.save(before === undefined ? set : { ...before, pulled: set.pulled });
+  }
+  const deadline = performance.now() + options.timeoutMs;
+  const taken = new Set<number>();
   for (let tries = 1; ; tries++) {
     const ports = await portsFor(options, file, services, project, set.ports, taken);
     const { text } = render(ports);

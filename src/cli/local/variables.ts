@@ -82,7 +82,8 @@ export function readEnvFile(folder: string): Record<string, string> {
   return parseEnv(text);
 }
 
-const LINE = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|([^\r\n]*))/gm;
+const LINE =
+  /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|([^\r\n]*))/gm;
 
 /** `NAME=value`, `'as it is'`, `"with \n"`, `# comments`, `export`. Variables within values are not put in. */
 export function parseEnv(text: string): Record<string, string> {
