@@ -13,10 +13,41 @@ onEachDatabase('an account whose stacks servers run', (newPlace) => {
     await createOrganization(accounts.context, { name: 'acme' }, boss.id, ORIGIN, { adopt: false });
     for (const namespace of ['alice', 'acme']) {
       for (const name of ['shop@test/one', 'shop@test/two', 'blog@live/one']) {
-        await accounts.addTarget(`${namespace}/${name}`);
+        const { stackId, environmentId } = await accounts.addTarget(`${namespace}/${name}`);
+        await accounts.addRelease(stackId, [`${namespace}/app`], namespace);
+        await deploy(environmentId, stackId);
       }
     }
   });
+  /** The stack's newest release. */
+  const deploy = (environmentId: number, stackId: number) =>
+    accounts.context.database.transaction(async (tx) => {
+      const release = await tx
+        .selectFrom('releases')
+        .select(['id', 'number'])
+        .where('stack_id', '=', stackId)
+        .orderBy('id', 'desc')
+        .executeTakeFirstOrThrow();
+      await tx
+        .insertInto('deployments')
+        .values({
+          environment_id: environmentId,
+          number: release.number,
+          release_id: release.id,
+          config_version: 0,
+          reason: 'manual',
+          actor: 'someone',
+          status: 'success',
+          message: '',
+          restores: null,
+          undoes: null,
+          created_at: 1,
+          started_at: null,
+          finished_at: null,
+          stable_at: null,
+        })
+        .execute();
+    });
   const revokeAll = () =>
     accounts.context.database.transaction((tx) => tx.updateTable('targets').set({ revoked_at: 1 }).execute());
   const stacks = async () => {

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import type { WantedDeployment, WantedState } from '../api/agent.ts';
-import type { TargetPhase } from '../api/deployments.ts';
 import { bringUp } from './bring-up.ts';
 import { EngineUnreachableError } from './engine.ts';
 import {
@@ -15,7 +14,7 @@ import {
 import { removeMigrations, runMigrations } from './migration.ts';
 import { monitor } from './monitor.ts';
 import { prepare } from './prepared.ts';
-import type { Attempt, Progress } from './progress.ts';
+import { type Attempt, BEFORE_SWITCHING, ENDS, type Progress } from './progress.ts';
 import { prune } from './prune.ts';
 import { type Pulled, pullImages, sleep } from './pull.ts';
 import type { RegistryLogin } from './registry-login.ts';
@@ -39,9 +38,6 @@ export interface DeployerOptions {
   signal: AbortSignal;
 }
 
-const ENDS: readonly TargetPhase[] = ['stable', 'reverted', 'failed', 'revert-failed'];
-/** Phases in which no container has been changed yet. */
-const BEFORE: readonly TargetPhase[] = ['pending', 'pulling', 'pulled', 'migrating'];
 const FIRST_WAIT_MS = 250;
 const MOST_WAIT_MS = 5_000;
 /** So often may the engine go away within one phase before that counts as a failure. */
@@ -293,18 +289,20 @@ export class Deployer {
     log.warn({ deployment: number, phase, blame: failure.blame, error: message }, 'deployment failed');
     const end = failure.log === undefined ? {} : { log: redact(failure.log, variables).slice(-20_000) };
     if (phase === 'reverting') {
-      const error =
-        `${attempt.error ?? 'failed'}; then deployment ${attempt.revertedTo} did not come back: ${message}`.slice(
-          0,
-          2_000,
-        );
-      await this.#settle(attempt, { phase: 'revert-failed', error, ...end });
+      const error = `${attempt.error ?? 'failed'}; then deployment ${attempt.revertedTo} did not come back: ${message}`;
+      // What the release itself said comes first: the way back failed only because of it.
+      const both = [attempt.log, `--- deployment ${attempt.revertedTo} did not come back:`, end.log];
+      const log = both
+        .filter((part) => part !== undefined)
+        .join('\n')
+        .slice(-20_000);
+      await this.#settle(attempt, { phase: 'revert-failed', error: error.slice(0, 2_000), log });
       return;
     }
     const what = { error: message, blame: failure.blame, ...end };
     const failed = [...new Set([...this.#progress.failed, number])];
     const { mixed, serving } = this.#progress;
-    if (BEFORE.includes(phase) && !mixed) {
+    if (BEFORE_SWITCHING.includes(phase) && !mixed) {
       const next: Partial<Attempt> =
         serving === null ? { phase: 'failed' } : { phase: 'reverted', revertedTo: serving };
       await this.#settle(attempt, { ...what, ...next }, { failed });

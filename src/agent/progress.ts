@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { targetPhase } from '../api/deployments.ts';
+import { type TargetPhase, targetPhase } from '../api/deployments.ts';
 
 /** Where the agent is with one deployment; see `state-machine.md`. */
 export const attempt = z.object({
@@ -18,6 +18,11 @@ export const attempt = z.object({
   revertedTo: z.number().int().optional(),
 });
 export type Attempt = z.infer<typeof attempt>;
+
+/** Nothing follows them but another deployment. */
+export const ENDS: readonly TargetPhase[] = ['stable', 'reverted', 'failed', 'revert-failed'];
+/** Phases in which no container has been changed yet. */
+export const BEFORE_SWITCHING: readonly TargetPhase[] = ['pending', 'pulling', 'pulled', 'migrating'];
 
 /** All that the agent must know after it was killed; `progress.json`. */
 export const progress = z.object({

@@ -46,9 +46,9 @@ export interface RegistryContext {
   onStep: (step: RegistryStep) => void;
   /** Bytes of a chunk that were taken, for the metrics. */
   onReceived: (bytes: number) => void;
-  /** Who uses a manifest outside the registry (deployments): a line each, for messages. Empty when nobody does. */
-  usersOf: (rows: Pick<Kysely<Schema>, 'selectFrom'>, digest: Digest) => Promise<string[]>;
-  /** Every digest for which `usersOf` is not empty. */
+  /** Who uses a repository's manifest outside the registry (deployments): a line each, for messages. Empty when nobody does. */
+  usersOf: (rows: Pick<Kysely<Schema>, 'selectFrom'>, digest: Digest, repository: RepositoryName) => Promise<string[]>;
+  /** Every digest for which `usersOf` is not empty in some repository. */
   digestsInUse: () => Promise<ReadonlySet<Digest>>;
   /** Writes down who did what, in the transaction that does it: one is not without the other. */
   record: (tx: Transaction<Schema>, actor: Actor, entry: RegistryRecord) => Promise<void>;

@@ -156,7 +156,7 @@ export async function deleteManifest(
   const repository = await getRepository(context, name);
   await context.database.transaction(async (tx) => {
     await lockManifest(context, tx, repository.id, digest);
-    const users = await context.usersOf(tx, digest);
+    const users = await context.usersOf(tx, digest, name);
     if (users.length > 0) {
       throw new OciError('DENIED', `manifest: ${digest} is in use: ${users.join('; ')}`, { digest, users });
     }

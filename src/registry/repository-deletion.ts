@@ -64,7 +64,7 @@ export async function planRepositoryDeletion(
     tags: Number(tags.n),
     manifests: Number(manifests.n),
     bytes: Number(manifests.bytes ?? 0) + Number(blobs.bytes ?? 0),
-    users: await usersOfRepository(context, id),
+    users: await usersOfRepository(context, id, name),
   };
 }
 
@@ -174,7 +174,7 @@ async function removeBatch(context: RegistryContext, tx: Transaction<Schema>, id
 }
 
 /** A line for each use of one of its manifests, at most 100. */
-async function usersOfRepository(context: RegistryContext, id: number): Promise<string[]> {
+async function usersOfRepository(context: RegistryContext, id: number, name: RepositoryName): Promise<string[]> {
   const inUse = [...(await context.digestsInUse())];
   const users = new Set<string>();
   for (let i = 0; i < inUse.length && users.size < MOST_USERS; i += PAGE) {
@@ -185,7 +185,7 @@ async function usersOfRepository(context: RegistryContext, id: number): Promise<
       .where('digest', 'in', inUse.slice(i, i + PAGE))
       .execute();
     for (const { digest } of rows)
-      for (const user of await context.usersOf(context.database.read, digest)) users.add(user);
+      for (const user of await context.usersOf(context.database.read, digest, name)) users.add(user);
   }
   return [...users].slice(0, MOST_USERS);
 }

@@ -1,9 +1,11 @@
 import type { Digest } from '../oci/digest.ts';
+import { isRepositoryName } from '../oci/names.ts';
 import type { RegistryContext } from './context.ts';
 import { reach, readGraph } from './garbage/graph.ts';
 
 /** One chain from a root to the digest, in words. */
 export interface Reason {
+  /** '' for a blob that is in none yet */
   repository: string;
   /** e.g. `tag 1.0`, `history of latest`, `grace window`, `in use` */
   root: string;
@@ -76,8 +78,8 @@ export async function why(context: RegistryContext, digest: Digest): Promise<Why
 /** Who uses it, by name, in place of "in use". */
 async function named(context: RegistryContext, reason: Reason): Promise<Reason[]> {
   const [root] = reason.path;
-  if (reason.root !== 'in use' || root === undefined) return [reason];
-  const users = await context.usersOf(context.database.read, root);
+  if (reason.root !== 'in use' || root === undefined || !isRepositoryName(reason.repository)) return [reason];
+  const users = await context.usersOf(context.database.read, root, reason.repository);
   return users.length === 0 ? [reason] : users.map((user) => ({ ...reason, root: user }));
 }
 

@@ -1,6 +1,7 @@
 import type { Selectable, Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import { OciError } from '../oci/errors.ts';
+import { namespaceOf, type RepositoryName } from '../oci/names.ts';
 import type { ReleasesContext, Rows } from './context.ts';
 
 /*
@@ -21,6 +22,14 @@ export function stackName(stack: Pick<StackRow, 'namespace' | 'name'>): string {
 /** As the audit log and messages name it. */
 export function environmentName(stack: StackRow, environment: Pick<EnvironmentRow, 'name'>): string {
   return `${stackName(stack)}@${environment.name}`;
+}
+
+/**
+ * Whether the stack's own namespace has the repository: who may write the stack may write it. In others' repositories a stack sets no tags,
+ * and automation follows what is public alone.
+ */
+export function isOwnRepository(stack: Pick<StackRow, 'namespace'>, repository: RepositoryName): boolean {
+  return namespaceOf(repository) === stack.namespace;
 }
 
 /** @throws OciError NOT_FOUND */

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import type { ReleasesContext } from './context.ts';
 import { AUTOMATION } from './deployments.ts';
-import { type DeploymentRow, type EnvironmentRow, environmentsOf } from './find.ts';
+import { type DeploymentRow, type EnvironmentRow, environmentsOf, isOwnRepository, stackById } from './find.ts';
 import { imagesOfRelease } from './releases.ts';
 
 /*
@@ -16,7 +16,7 @@ export async function pointEnvironment(
   environment: EnvironmentRow,
   deployment: DeploymentRow,
 ): Promise<void> {
-  await point(context, tx, deployment, `env-${environment.name}`);
+  await point(context, tx, environment, deployment, `env-${environment.name}`);
 }
 
 export async function pointStable(
@@ -26,16 +26,18 @@ export async function pointStable(
   deployment: DeploymentRow,
 ): Promise<void> {
   const last = (await environmentsOf(tx, environment.stack_id)).at(-1);
-  if (last?.id === environment.id) await point(context, tx, deployment, 'stable');
+  if (last?.id === environment.id) await point(context, tx, environment, deployment, 'stable');
 }
 
 async function point(
   context: ReleasesContext,
   tx: Transaction<Schema>,
+  environment: EnvironmentRow,
   deployment: DeploymentRow,
   tag: string,
 ): Promise<void> {
+  const stack = await stackById(tx, environment.stack_id);
   for (const { repository, digest } of await imagesOfRelease(tx, deployment.release_id)) {
-    await context.images.point(tx, repository, tag, digest, AUTOMATION);
+    if (isOwnRepository(stack, repository)) await context.images.point(tx, repository, tag, digest, AUTOMATION);
   }
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ReleasesContext } from './context.ts';
 import { AUTOMATION, insertDeployment, queuedDeployment } from './deployments.ts';
 import {
@@ -64,9 +65,7 @@ async function judge(scene: Scene, deployment: DeploymentRow): Promise<boolean> 
   if (failed !== undefined) return fail(scene, deployment, failed);
 
   const expected = await expectedServices(tx, stack, deployment);
-  const isHealthy = (part: Part) =>
-    (part.phase === 'monitoring' || part.phase === 'stable') && isMeasured(part, expected);
-  const unhealthy = parts.filter((part) => !isHealthy(part));
+  const unhealthy = parts.filter((part) => !isHealthy(part, expected));
   const there = (await activeTargets(tx, environment.id)).filter((target) => isOnline(context, target));
   const waiting = there.filter((target) => !parts.some((part) => part.target_id === target.id));
   const healthy = parts.length - unhealthy.length;
@@ -99,6 +98,10 @@ async function judge(scene: Scene, deployment: DeploymentRow): Promise<boolean> 
   );
 }
 
+function isHealthy(part: Part, expected: ReadonlyMap<string, Digest>): boolean {
+  return (part.phase === 'monitoring' || part.phase === 'stable') && isMeasured(part, expected);
+}
+
 /** Longer than an agent's own deadlines: who works for so long is not working. */
 const LONGEST_MS = 3_600_000;
 
@@ -111,18 +114,26 @@ async function watch(scene: Scene, current: DeploymentRow): Promise<boolean> {
   const failed = parts.find((part) => FAILED_PHASES.includes(part.phase));
   if (failed !== undefined) return fail(scene, current, failed);
   const there = parts.filter((part) => isOnline(context, part));
-  if (there.length === 0) return false;
   const expected = await expectedServices(tx, stack, current);
-  const measured = there.every((part) => isMeasured(part, expected));
-  if (!measured) return false;
-  if (current.status === 'error') {
-    const healthy = there.every((part) => part.phase === 'monitoring' || part.phase === 'stable');
-    return healthy && succeed(scene, current, there.length);
-  }
+  if (current.status === 'error') return there.some((part) => isHealthy(part, expected)) && reopen(scene, current);
+  if (there.length === 0 || !there.every((part) => isMeasured(part, expected))) return false;
   if (!there.every((part) => part.phase === 'stable')) return false;
   await tx.updateTable('deployments').set({ stable_at: context.now() }).where('id', '=', current.id).execute();
   await pointStable(context, tx, scene.environment, current);
   await touchTargets(tx, scene.environment.id);
+  return true;
+}
+
+/** Nobody answered, and now a target did: the others are to follow it, unless somebody has revoked the release since. */
+async function reopen(scene: Scene, deployment: DeploymentRow): Promise<boolean> {
+  const { tx, environment } = scene;
+  if ((await revocationOf(tx, deployment.release_id, environment.id)) !== undefined) return false;
+  await tx
+    .updateTable('deployments')
+    .set({ status: 'in_progress', message: '', finished_at: null })
+    .where('id', '=', deployment.id)
+    .execute();
+  await take(scene, deployment.id);
   return true;
 }
 

@@ -10,6 +10,7 @@ import {
   findEnvironment,
   findRelease,
   findStack,
+  isOwnRepository,
   type ReleaseRow,
   type StackRow,
   stackName,
@@ -166,7 +167,9 @@ export async function insertRelease(
       .insertInto('release_images')
       .values({ release_id: release.id, service, repository, digest, tag, annotations })
       .execute();
-    await context.images.pin(tx, repository, pinOf(release, digest), wanted.actor);
+    if (isOwnRepository(stack, repository)) {
+      await context.images.pin(tx, repository, pinOf(release, digest), wanted.actor);
+    }
   }
   await context.record(tx, wanted.actor, {
     action: 'release.create',

@@ -63,6 +63,8 @@ export async function chooseImages(
   const images: ReleaseImage[] = [];
   for (const service of services) {
     const choice = choices[service.service];
+    const ofItself = choice === undefined || isDigest(choice) || isTag(choice);
+    if (ofItself) await requireReadable(view, service.service, service.repository);
     const found = choice === undefined ? await base(service) : await choose(context, service, choice, view);
     if (found === undefined) {
       const wanted = choice ?? `${service.repository}:${service.reference}`;
@@ -72,9 +74,16 @@ export async function chooseImages(
         { service: service.service },
       );
     }
+    await requireReadable(view, service.service, found.repository);
     images.push({ service: service.service, ...found });
   }
   return images;
+}
+
+/** It may have become private since the file was given. @throws OciError DENIED */
+async function requireReadable(view: Viewpoint, service: string, repository: RepositoryName): Promise<void> {
+  if (await view.mayRead(repository)) return;
+  throw new OciError('DENIED', `images: service ${service}: you may not read its repository, or there is none`);
 }
 
 async function choose(

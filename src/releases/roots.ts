@@ -1,6 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/names.ts';
 import type { ReleasesContext, Rows } from './context.ts';
 import { AUTOMATION } from './deployments.ts';
+import { isOwnRepository, stackById } from './find.ts';
 import { imagesOfRelease, pinOf } from './releases.ts';
 import { keptStable } from './stable.ts';
 
@@ -10,8 +12,13 @@ import { keptStable } from './stable.ts';
  * it, waits for it, or has it among its newest `keepStable` stable deployments; `expireReleases` decides that, and it is never taken back.
  */
 
-/** Who uses a manifest: a line each, for messages. */
-export async function usersOf(rows: Rows, digest: Digest): Promise<string[]> {
+/**
+ * Who uses a manifest: a line each, for messages.
+ *
+ * @param repository only what uses it from there, by that name or a former one: others who have the same bytes are nobody's business
+ */
+export async function usersOf(rows: Rows, digest: Digest, repository?: RepositoryName): Promise<string[]> {
+  const names = repository === undefined ? undefined : await namesOf(rows, repository);
   const users: string[] = [];
   const running = await rows
     .selectFrom('target_images as i')
@@ -21,6 +28,17 @@ export async function usersOf(rows: Rows, digest: Digest): Promise<string[]> {
     .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
     .select(['t.name as target', 'e.name as environment', 's.name as stack', 'n.name as namespace'])
     .where('i.digest', '=', digest)
+    .where((where) =>
+      where.exists(
+        where
+          .selectFrom('release_images as own')
+          .innerJoin('releases as r', 'r.id', 'own.release_id')
+          .select('own.digest')
+          .whereRef('r.stack_id', '=', 's.id')
+          .where('own.digest', '=', digest)
+          .$if(names !== undefined, (query) => query.where('own.repository', 'in', names ?? [])),
+      ),
+    )
     .orderBy('t.id')
     .limit(MOST)
     .execute();
@@ -46,6 +64,7 @@ export async function usersOf(rows: Rows, digest: Digest): Promise<string[]> {
     ])
     .where('i.digest', '=', digest)
     .where('r.expired_at', 'is', null)
+    .$if(names !== undefined, (query) => query.where('i.repository', 'in', names ?? []))
     .orderBy('d.id', 'desc')
     .limit(MOST)
     .execute();
@@ -66,6 +85,7 @@ export async function usersOf(rows: Rows, digest: Digest): Promise<string[]> {
     .select(['r.number', 's.name as stack', 'n.name as namespace'])
     .where('i.digest', '=', digest)
     .where('r.expired_at', 'is', null)
+    .$if(names !== undefined, (query) => query.where('i.repository', 'in', names ?? []))
     .orderBy('r.id', 'desc')
     .limit(MOST)
     .execute();
@@ -74,6 +94,17 @@ export async function usersOf(rows: Rows, digest: Digest): Promise<string[]> {
 }
 
 const MOST = 100;
+
+/** What the repository is called, and was. */
+async function namesOf(rows: Rows, repository: RepositoryName): Promise<RepositoryName[]> {
+  const former = await rows
+    .selectFrom('repository_aliases as a')
+    .innerJoin('repositories as r', 'r.id', 'a.repository_id')
+    .select('a.name')
+    .where('r.name', '=', repository)
+    .execute();
+  return [repository, ...former.map(({ name }) => name)];
+}
 
 /** Every digest for which `usersOf` is not empty. */
 export async function digestsInUse(rows: Rows): Promise<Set<Digest>> {
@@ -103,8 +134,10 @@ export async function expireReleases(context: ReleasesContext): Promise<number> 
     for (const release of old) {
       if (!(await mayExpire(context, tx, release))) continue;
       await tx.updateTable('releases').set({ expired_at: context.now() }).where('id', '=', release.id).execute();
+      const stack = await stackById(tx, release.stack_id);
       for (const { repository, digest } of await imagesOfRelease(tx, release.id)) {
-        await context.images.unpin(tx, repository, pinOf(release, digest), AUTOMATION);
+        if (isOwnRepository(stack, repository))
+          await context.images.unpin(tx, repository, pinOf(release, digest), AUTOMATION);
       }
       expired++;
     }

@@ -279,9 +279,21 @@ async function keepImages(
   const digests = [...new Set(services.flatMap(({ digest }) => (digest !== null && isDigest(digest) ? [digest] : [])))];
   await tx.deleteFrom('target_images').where('target_id', '=', targetId).execute();
   if (digests.length === 0) return;
+  // What its stack never released is none of its business, whatever it says.
+  const released = await tx
+    .selectFrom('release_images as i')
+    .innerJoin('releases as r', 'r.id', 'i.release_id')
+    .innerJoin('environments as e', 'e.stack_id', 'r.stack_id')
+    .innerJoin('targets as t', 't.environment_id', 'e.id')
+    .select('i.digest')
+    .distinct()
+    .where('t.id', '=', targetId)
+    .where('i.digest', 'in', digests)
+    .execute();
+  if (released.length === 0) return;
   await tx
     .insertInto('target_images')
-    .values(digests.map((digest) => ({ target_id: targetId, digest })))
+    .values(released.map(({ digest }) => ({ target_id: targetId, digest })))
     .execute();
 }
 

@@ -4,7 +4,14 @@ import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { Actor, ReleasesContext, Rows } from './context.ts';
 import { queueDeployment, queuedDeployment } from './deployments.ts';
-import { deploymentById, type EnvironmentRow, lockEnvironment, type StackRow, stackById } from './find.ts';
+import {
+  deploymentById,
+  type EnvironmentRow,
+  isOwnRepository,
+  lockEnvironment,
+  type StackRow,
+  stackById,
+} from './find.ts';
 import { advance } from './progress.ts';
 import { imagesOfRelease, insertRelease, prepareRelease, releaseWithContent } from './releases.ts';
 import { requestDeployment } from './requests.ts';
@@ -120,6 +127,7 @@ export async function followedImages(
   const tracking = trackingOf(environment);
   const images: ReleaseImage[] = [];
   for (const service of await servicesOf(rows, stack.id)) {
+    if (!(await mayFollow(rows, stack, service.repository))) return undefined;
     const tracked = tracking[service.service];
     const found =
       tracked === undefined
@@ -130,4 +138,15 @@ export async function followedImages(
     images.push({ ...found, service: service.service });
   }
   return images;
+}
+
+/** Of another namespace only what is public: nobody is asked who could be let in there. */
+async function mayFollow(rows: Rows, stack: StackRow, repository: RepositoryName): Promise<boolean> {
+  if (isOwnRepository(stack, repository)) return true;
+  const row = await rows
+    .selectFrom('repositories')
+    .select('visibility')
+    .where('name', '=', repository)
+    .executeTakeFirst();
+  return row?.visibility === 'public';
 }

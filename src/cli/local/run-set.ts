@@ -79,12 +79,20 @@ export async function runSet(options: RunOptions): Promise<{ set: LocalSet; read
   }
   const deadline = performance.now() + options.timeoutMs;
   const taken = new Set<number>();
+  const migrated = new Set<string>();
   for (let tries = 1; ; tries++) {
     const ports = await portsFor(options, file, services, project, set.ports, taken);
     const { text } = render(ports);
     set = { ...set, ports: Object.fromEntries(ports) };
     sets.save(set, { file: text, variables });
-    const startable = { docker, project, path: sets.composeFile(project), file: parseComposeFile(text), variables };
+    const startable = {
+      docker,
+      project,
+      path: sets.composeFile(project),
+      file: parseComposeFile(text),
+      variables,
+      migrated,
+    };
     try {
       const ready = await startAndWait(startable, deadline, options.wait);
       return { set: await withoutReplaced(docker, sets, set), ready };

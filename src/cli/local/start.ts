@@ -13,6 +13,8 @@ export interface Startable {
   /** What is in it. */
   file: ComposeFile;
   variables: Readonly<Record<string, string>>;
+  /** Migrations that ran; they do not run again when the start is tried again. */
+  migrated: Set<string>;
 }
 
 /** A port that somebody else has taken in the meantime. */
@@ -63,7 +65,7 @@ export async function startSet(set: Startable, deadline: number): Promise<boolea
   const order = serviceOrder(set.file);
   const isMigration = (name: string) => set.file.services.get(name)?.migration === true;
   const left = () => Math.max(1, deadline - performance.now());
-  for (const migration of order.filter(isMigration)) {
+  for (const migration of order.filter((name) => isMigration(name) && !set.migrated.has(name))) {
     const needed = (set.file.services.get(migration)?.dependsOn ?? []).filter((name) => !isMigration(name));
     if (needed.length > 0 && !(await up(set, ['--wait', ...needed], left()))) return false;
     note(`running the migration ${migration}`);
@@ -74,6 +76,7 @@ export async function startSet(set: Startable, deadline: number): Promise<boolea
         `the migration ${migration} ended with ${ran.code}${indented(tail(ran.stdout, ran.stderr))}`,
       );
     }
+    set.migrated.add(migration);
   }
   const services = order.filter((name) => !isMigration(name));
   note(`starting ${services.join(', ')}`);
