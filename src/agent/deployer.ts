@@ -395,7 +395,6 @@ export class Deployer {
     if (wanted === undefined) return undefined;
     const deployment = prepare(wanted, host.place, login.registry);
     const applied = { deployment, file: await directory.writePrepared(deployment) };
-    this.#loaded.set(number, applied);
-    return applied;
+    return this.#loaded.set(number, applied).get(number);
   }
 }

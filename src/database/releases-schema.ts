@@ -120,6 +120,8 @@ interface ReleaseRevocationTable {
   revoked_by: string;
   revoked_at: number;
   reason: string;
+  /** JSON list of the digests that are to blame: those that what came back instead does not have. null: all of it. */
+  culprits: string | null;
 }
 
 export type DeploymentStatus =

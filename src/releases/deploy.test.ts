@@ -192,6 +192,17 @@ onEachDatabase('a person', (newPlace, kind) => {
     expect(await releases.history('production')).toEqual(['v1 promote stable']);
   });
 
+  test('promotes what was stable also under the version that it got since, and finds it revoked under each', async () => {
+    await releases.environment('production', { protected: true });
+    const { release: number } = await release('a');
+    const { context } = releases;
+    const named = await createRelease(context, 'alice', 'shop', { from: 'test', version: '1.0' }, VIEW, ALICE);
+    expect(named.number).not.toBe(number);
+    await revokeRelease(context, 'alice', 'shop', number, { reason: 'leaks', environment: 'test' }, ALICE);
+    expect(await refusalOf(releases.deploy('test', { release: named.number }))).toMatch(/^REFUSED .*leaks/);
+    expect((await releases.promote('production', { release: named.number })).release).toBe(named.number);
+  });
+
   test('finds a protected environment on hold after a rollback, until it is resumed', async () => {
     const production = await releases.environment('production', { protected: true });
     for (const seed of ['a', 'b']) {

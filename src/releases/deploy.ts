@@ -177,7 +177,8 @@ async function undo(
   const { current, release, actor, number } = what;
   const reason = what.reason || `rolled back by v${number}`;
   if (current.release_id !== release.id) {
-    await markRevoked(context, tx, current.release_id, environment.id, reason, actor);
+    const revoked = { releaseId: current.release_id, environmentId: environment.id, reason, instead: release.id };
+    await markRevoked(context, tx, revoked, actor);
   }
   if (environment.protected === 0 || environment.held_at !== null) return;
   await tx

@@ -193,8 +193,10 @@ class Model {
         const wanted = images.filter((image) => image.release_id === row.release_id);
         let measured = 0;
         for (const agent of this.agents.filter((each) => each.environment === environment.name)) {
-          const shows = wanted.every(({ service, digest }) =>
-            agent.taken?.some((run) => run.service === service && run.digest === digest && run.health === 'healthy'),
+          const shows = [agent.takenBefore, agent.taken].some((services) =>
+            wanted.every(({ service, digest }) =>
+              services?.some((run) => run.service === service && run.digest === digest && run.health === 'healthy'),
+            ),
           );
           if (shows) measured++;
           if (await this.#isOnline(agent)) expect([agent.name, shows]).toEqual([agent.name, true]);

@@ -37,7 +37,7 @@ export async function refusalsOf(
   }
   if (environment.protected === 0) return refusals;
   const before = (await environmentBefore(rows, stack, environment)) ?? wanted.from;
-  if (before !== undefined && (release === undefined || !(await wasStable(rows, before, release.id)))) {
+  if (before !== undefined && (release === undefined || !(await wasStable(rows, before, release)))) {
     refusals.push(
       `environment: ${environment.name} is protected, and this release was not stable in ${before.name}: deploy it there and wait until it is`,
     );
@@ -45,13 +45,15 @@ export async function refusalsOf(
   return refusals;
 }
 
-async function wasStable(rows: Rows, environment: EnvironmentRow, releaseId: number): Promise<boolean> {
+/** This content, that is: one that got a version since is another release. */
+async function wasStable(rows: Rows, environment: EnvironmentRow, release: ReleaseRow): Promise<boolean> {
   const row = await rows
-    .selectFrom('deployments')
-    .select('id')
-    .where('environment_id', '=', environment.id)
-    .where('release_id', '=', releaseId)
-    .where('stable_at', 'is not', null)
+    .selectFrom('deployments as d')
+    .innerJoin('releases as r', 'r.id', 'd.release_id')
+    .select('d.id')
+    .where('d.environment_id', '=', environment.id)
+    .where('r.content', '=', release.content)
+    .where('d.stable_at', 'is not', null)
     .executeTakeFirst();
   return row !== undefined;
 }

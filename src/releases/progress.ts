@@ -16,8 +16,9 @@ import {
 import { expectedServices, isMeasured } from './measure.ts';
 import { admit, FAILED_PHASES, type Part, partsOf, renewLease, touchTargets } from './parts.ts';
 import { pointEnvironment, pointStable } from './pointers.ts';
+import { imagesOfRelease } from './releases.ts';
 import { requestDeployment } from './requests.ts';
-import { markRevoked, revocationOf } from './revocations.ts';
+import { culpritsOf, markRevoked, revocationOf } from './revocations.ts';
 import { stableBefore } from './stable.ts';
 
 /*
@@ -150,6 +151,16 @@ async function begin(scene: Scene, queued: DeploymentRow): Promise<boolean> {
       return true;
     }
     if (environment.held_at !== null) return false;
+    if (await isUndone(tx, environment, queued)) {
+      const message = 'made of what was rolled back meanwhile';
+      await tx
+        .updateTable('deployments')
+        .set({ status: 'superseded', message, finished_at: context.now() })
+        .where('id', '=', queued.id)
+        .execute();
+      await requestDeployment(context, tx, environment.id, { name: queued.actor }, message);
+      return true;
+    }
   }
   const there = (await activeTargets(tx, environment.id)).filter((target) => isOnline(context, target));
   if (there.length === 0) {
@@ -177,6 +188,17 @@ async function begin(scene: Scene, queued: DeploymentRow): Promise<boolean> {
     .execute();
   await take(scene, queued.id);
   return true;
+}
+
+/** Whether a deployment that nobody asked for would bring back what was undone while it waited. */
+async function isUndone(tx: Transaction<Schema>, environment: EnvironmentRow, queued: DeploymentRow): Promise<boolean> {
+  const culprits = await culpritsOf(tx, environment.id);
+  const current = await deploymentById(tx, environment.current_deployment_id);
+  const running = current === undefined ? [] : await imagesOfRelease(tx, current.release_id);
+  return (await imagesOfRelease(tx, queued.release_id)).some(
+    ({ service, digest }) =>
+      culprits.has(digest) && !running.some((image) => image.service === service && image.digest === digest),
+  );
 }
 
 /** Gives the environment and its lease to a deployment. */
@@ -262,14 +284,14 @@ async function fail(scene: Scene, deployment: DeploymentRow, part: Part): Promis
   }
   const stable = await stableBefore(tx, deployment);
   if (part.blame !== 'place' && stable?.release_id !== deployment.release_id) {
-    await markRevoked(
-      context,
-      tx,
-      deployment.release_id,
-      environment.id,
-      `v${deployment.number}: ${message}`,
-      AUTOMATION,
-    );
+    const reason = `v${deployment.number}: ${message}`;
+    const revoked = {
+      releaseId: deployment.release_id,
+      environmentId: environment.id,
+      reason,
+      instead: stable?.release_id,
+    };
+    await markRevoked(context, tx, revoked, AUTOMATION);
   }
   if (environment.protected !== 0) await hold(scene, `v${deployment.number} failed`);
   if (stable === undefined) {

@@ -139,6 +139,8 @@ export async function insertRelease(
   }
   const same = await releaseWithContent(tx, stack.id, prepared.content);
   if (same !== undefined && (wanted.version === undefined || same.version === wanted.version)) return same;
+  const named = wanted.version === undefined ? undefined : await releaseOfVersion(tx, stack.id, wanted.version);
+  if (named?.content === prepared.content && named.expired_at === null) return named;
   // Taken first: on PostgreSQL it makes others of this stack wait.
   const { next_release: next } = await tx
     .updateTable('stacks')
@@ -302,13 +304,17 @@ async function describeRelease(rows: Rows, release: ReleaseRow): Promise<Release
   };
 }
 
-async function requireFreeVersion(tx: Transaction<Schema>, stack: StackRow, version: string): Promise<void> {
-  const taken = await tx
+function releaseOfVersion(rows: Rows, stackId: number, version: string): Promise<ReleaseRow | undefined> {
+  return rows
     .selectFrom('releases')
-    .select('number')
-    .where('stack_id', '=', stack.id)
+    .selectAll()
+    .where('stack_id', '=', stackId)
     .where('version', '=', version)
     .executeTakeFirst();
+}
+
+async function requireFreeVersion(tx: Transaction<Schema>, stack: StackRow, version: string): Promise<void> {
+  const taken = await releaseOfVersion(tx, stack.id, version);
   if (taken === undefined) return;
   throw new OciError(
     'NAME_TAKEN',

@@ -90,8 +90,17 @@ onEachDatabase('what releases keep in the registry', (newPlace) => {
   });
 
   test('is kept while a target says that it runs it, and no longer when that is revoked or runs another', async () => {
-    const digest = await releases.push('alice/web', 'stray', 'stray');
+    const digest = await releases.push('alice/web', 'old', 'old');
     const service = { service: 'web', digest, containers: 1, health: 'running', restarts: 0 } as const;
+    await targets[0]?.says({ services: [service] });
+    // What the stack never released is none of its business.
+    expect(await usersOf(read(), digest)).toEqual([]);
+    await createRelease(releases.context, 'alice', 'shop', { images: { web: 'old' } }, VIEW, ALICE);
+    await releases.context.database.transaction((tx) => tx.updateTable('releases').set({ expired_at: 1 }).execute());
+    await deleteTag(releases.registry, named('alice/web'), tagged('old'), {}, ALICE);
+    await releases.context.database.transaction((tx) =>
+      tx.updateTable('repositories').set({ immutable_tags: null }).execute(),
+    );
     await targets[0]?.says({ services: [service] });
     expect(await remove(digest)).toMatch(/^DENIED/);
     await targets[0]?.says({ services: null });

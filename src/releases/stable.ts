@@ -26,8 +26,10 @@ export async function stableBefore(rows: Rows, deployment: DeploymentRow): Promi
         where.exists(
           where
             .selectFrom('release_revocations as v')
+            .innerJoin('releases as same', 'same.id', 'v.release_id')
             .select('v.release_id')
-            .whereRef('v.release_id', '=', 'd.release_id')
+            .whereRef('same.stack_id', '=', 'r.stack_id')
+            .whereRef('same.content', '=', 'r.content')
             .where('v.environment_id', 'in', [EVERYWHERE, deployment.environment_id]),
         ),
       ),

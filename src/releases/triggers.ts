@@ -16,7 +16,7 @@ import { advance } from './progress.ts';
 import { imagesOfRelease, insertRelease, prepareRelease, releaseWithContent } from './releases.ts';
 import { requestDeployment } from './requests.ts';
 import { fileImage, type ReleaseImage, servicesOf, trackedImage, trackingOf, tracks } from './resolution.ts';
-import { revocationOf } from './revocations.ts';
+import { culpritsOf, revocationOf } from './revocations.ts';
 
 /*
  * Deploy on push. The push writes down, in its own transaction, which environments follow the tag that it moved; any process then
@@ -112,7 +112,7 @@ async function takeTrigger(tx: Transaction<Schema>, trigger: Trigger): Promise<b
 }
 
 /**
- * What an environment would run now: what it tracks, for the rest what it runs, and for what it never ran the tag of the compose file.
+ * What an environment would run now: what it tracks, unless it was rolled back there, for the rest what it runs, and for what it never ran the tag of the compose file.
  *
  * @returns undefined while an image is missing: there is nothing whole to deploy yet
  */
@@ -125,15 +125,16 @@ export async function followedImages(
   const current = await deploymentById(rows, environment.current_deployment_id);
   const running = current === undefined ? [] : await imagesOfRelease(rows, current.release_id);
   const tracking = trackingOf(environment);
+  const culprits = await culpritsOf(rows, environment.id);
   const images: ReleaseImage[] = [];
   for (const service of await servicesOf(rows, stack.id)) {
     if (!(await mayFollow(rows, stack, service.repository))) return undefined;
     const tracked = tracking[service.service];
-    const found =
-      tracked === undefined
-        ? (running.find((image) => image.service === service.service && image.repository === service.repository) ??
-          (await fileImage(context, service)))
-        : await trackedImage(context, service, tracked);
+    const runs = running.find((image) => image.service === service.service && image.repository === service.repository);
+    const followed = tracked === undefined ? runs : await trackedImage(context, service, tracked);
+    const wanted = followed ?? (tracked === undefined ? await fileImage(context, service) : undefined);
+    // What was rolled back does not come again with another service's push.
+    const found = wanted !== undefined && culprits.has(wanted.digest) ? runs : wanted;
     if (found === undefined) return undefined;
     images.push({ ...found, service: service.service });
   }

@@ -163,6 +163,7 @@ networks:
         'label=io.berth.service=db',
       ])
     ).split('\n');
+    expect(await engine.docker(['ps', '--all', '--quiet', '--filter', 'label=io.berth.service=migrate'])).toBe('');
     expect(await engine.docker(['exec', database, 'cat', '/data/starts'])).toBe('started\nmigrated');
   }, 180_000);
 

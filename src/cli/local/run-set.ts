@@ -89,7 +89,8 @@ export async function runSet(options: RunOptions): Promise<{ set: LocalSet; read
       docker,
       project,
       path: sets.composeFile(project),
-      file: parseComposeFile(text),
+      file,
+      services,
       variables,
       migrated,
     };
@@ -118,13 +119,14 @@ function imagesOf(
   value: (name: string) => string | undefined,
 ): ImageOfSet[] {
   return [...services].map((service) => {
+    const migration = file.services.get(service)?.migration ?? false;
     const found = resolved.images.find((image) => image.service === service);
     if (found !== undefined) {
       const { repository, digest, tag } = found;
-      return { service, reference: `${registry}/${repository}@${digest}`, tag, digest };
+      return { service, reference: `${registry}/${repository}@${digest}`, tag, digest, migration };
     }
     const text = interpolate(file.services.get(service)?.image ?? '', value, `file: services.${service}.image`);
-    return { service, reference: text, ...pinnedImage(text) };
+    return { service, reference: text, ...pinnedImage(text), migration };
   });
 }
 

@@ -18,6 +18,7 @@ const imageOfSet = z.object({
   reference: z.string(),
   tag: z.string().nullable(),
   digest: z.string(),
+  migration: z.boolean(),
 });
 export type ImageOfSet = z.infer<typeof imageOfSet>;
 
@@ -151,10 +152,12 @@ export function projectName(stack: string, name: string): string {
 }
 
 function userName(): string {
+  const otherwise = `user${process.getuid?.() ?? ''}`;
   try {
-    return userInfo().username;
+    const { username } = userInfo();
+    return username === 'unknown' ? otherwise : username;
   } catch {
-    return `user${process.getuid?.() ?? ''}`;
+    return otherwise;
   }
 }
 

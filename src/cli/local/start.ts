@@ -10,8 +10,10 @@ export interface Startable {
   project: string;
   /** The path of the compose file. */
   path: string;
-  /** What is in it. */
+  /** What it was made of: it says which services are migrations, and what they need. */
   file: ComposeFile;
+  /** Those of its services that are in the set. */
+  services: ReadonlySet<string>;
   variables: Readonly<Record<string, string>>;
   /** Migrations that ran; they do not run again when the start is tried again. */
   migrated: Set<string>;
@@ -62,7 +64,7 @@ export async function compose(
  * @throws PortTakenError, CommandError with what the container that failed wrote
  */
 export async function startSet(set: Startable, deadline: number): Promise<boolean> {
-  const order = serviceOrder(set.file);
+  const order = serviceOrder(set.file).filter((name) => set.services.has(name));
   const isMigration = (name: string) => set.file.services.get(name)?.migration === true;
   const left = () => Math.max(1, deadline - performance.now());
   for (const migration of order.filter((name) => isMigration(name) && !set.migrated.has(name))) {

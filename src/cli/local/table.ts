@@ -16,11 +16,17 @@ export interface ServiceRow {
 /** How the services of a set stand on this machine now. */
 export async function rowsOf(docker: Docker, set: LocalSet, host: string): Promise<ServiceRow[]> {
   const containers = await containersOf(docker, set.project);
-  return set.images.map(({ service, tag, digest }) => {
+  return set.images.map(({ service, tag, digest, migration }) => {
     const own = containers.filter((container) => container.service === service);
     const states = [...new Set(own.map((container) => standingOf(container, true).text))];
     const addresses = own.flatMap(({ published }) => published.map((port) => addressOf(port, host)));
-    return { service, tag, digest, addresses: [...new Set(addresses)], state: states.join(', ') || 'not running' };
+    return {
+      service,
+      tag,
+      digest,
+      addresses: [...new Set(addresses)],
+      state: states.join(', ') || (migration ? 'done' : 'not running'),
+    };
   });
 }
 

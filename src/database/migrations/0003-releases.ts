@@ -118,6 +118,7 @@ export async function up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>
     .addColumn('revoked_by', 'text', required)
     .addColumn('revoked_at', 'bigint', required)
     .addColumn('reason', 'text', required)
+    .addColumn('culprits', 'text')
     .addPrimaryKeyConstraint('release_revocations_key', ['release_id', 'environment_id'])
     .execute();
 

@@ -23,6 +23,8 @@ export class ModelAgent {
   running: RunningService[] = [];
   /** What the server has taken, and what it may hear once more. */
   taken: RunningService[] | null = null;
+  /** What it had taken before that: it may have judged by either in the step that brought the last. */
+  takenBefore: RunningService[] | null = null;
   readonly #late: NonNullable<Report['deployment']>[] = [];
   readonly #files = new Map<number, WantedDeployment>();
   readonly #pulled = new Set<string>();
@@ -63,6 +65,7 @@ export class ModelAgent {
     if (network === 'lost') return;
     const services = network === 'blind' ? null : this.running;
     await this.target.says({ ...(word === undefined ? {} : { deployment: word }), services });
+    this.takenBefore = this.taken;
     this.taken = services;
   }
 
