@@ -64,7 +64,7 @@ async function history({ name, tag }: { name: string; tag: string }, options: Ta
       const target = entry.digest === null ? '(deleted)'.padEnd(71) : entry.digest;
       const gone = entry.digest !== null && !entry.available ? '  (manifest gone)' : '';
       print(
-        `${entry.at}  ${entry.action.padEnd(8)}  ${target}  ${safe(entry.actor)} from ${safe(entry.source)}${gone}`,
+        `${entry.at}  ${entry.action.padEnd(8)}  ${target}  ${safe(entry.actor)}${entry.source === '' ? '' : ` from ${safe(entry.source)}`}${gone}`,
       );
     }
   }

@@ -36,6 +36,9 @@ async function enroll({ client, json, options }: Call<EnrollOptions>, stack: str
   note(`${safe(enrolled.target.name)} is a target of ${environmentText(name)} now. Run this on the server, once:`);
   print(enrolled.command);
   note('this is the only time that its token is shown');
+  if (/\/\/(localhost|127\.|\[::1\])/.test(enrolled.command)) {
+    note('on another machine, put the address by which it reaches this registry after --server');
+  }
 }
 
 async function list({ client, json }: Call, stack: string, env: string | undefined): Promise<void> {

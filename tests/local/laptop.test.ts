@@ -239,6 +239,17 @@ networks:
     await berth('down', 'shop@broken');
   }, 120_000);
 
+  test('starts nothing that waits for a migration that fails', async () => {
+    const failing = file().replace('echo migrated >> /data/starts', 'echo cannot migrate >&2; exit 3');
+    const ran = await call(['up', '--locked', '--lock', lock('failing', '1', { file: failing })]);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain('the migration migrate ended with 3');
+    expect(ran.stderr).toContain('cannot migrate');
+    const webs = ['--filter', 'label=io.berth.local=failing', '--filter', 'label=io.berth.service=web'];
+    expect(await engine.docker(['ps', '--all', '--quiet', ...webs])).toBe('');
+    await berth('down', 'shop@failing');
+  }, 120_000);
+
   test('writes a compose file that works without Berth', async () => {
     await berth('up', '--locked', '--lock', lock('test', '1'), '--export', 'plain.yaml');
     const text = readFileSync(join(alice.folder, 'plain.yaml'), 'utf8');

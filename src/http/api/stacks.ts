@@ -31,11 +31,7 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
     answer: stackPage,
     async handler({ releases }, request) {
       const readable = await request.readableStacks();
-      const stacks = await listStacks(releases, async (namespaces) =>
-        readable.kind === 'all'
-          ? new Set(namespaces)
-          : new Set(namespaces.filter((name) => readable.namespaces.includes(name))),
-      );
+      const stacks = await listStacks(releases, readable.kind === 'all' ? 'all' : readable.namespaces);
       return { stacks: stacks.map(stackInfoOf), next: null };
     },
   }),
