@@ -18,6 +18,8 @@ const built = await Bun.build({
   bytecode: true,
   compile: {
     outfile: out,
+    // A .env file in the folder it is run from is somebody else's.
+    autoloadDotenv: false,
     ...(values.target === undefined ? {} : { target: values.target as Bun.Build.CompileTarget }),
   },
 });

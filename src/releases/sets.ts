@@ -1,6 +1,14 @@
 import { OciError } from '../oci/errors.ts';
-import type { FoundImage, ReleasesContext } from './context.ts';
-import { deploymentById, findEnvironment, findRelease, findStack, stackName } from './find.ts';
+import type { FoundImage, ReleasesContext, Rows } from './context.ts';
+import {
+  type DeploymentRow,
+  deploymentById,
+  type EnvironmentRow,
+  findEnvironment,
+  findRelease,
+  findStack,
+  stackName,
+} from './find.ts';
 import { type DescribedImage, imagesOfRelease, prepareRelease } from './releases.ts';
 import { chooseImages, fileImage } from './resolution.ts';
 import { stackFileText, type Viewpoint } from './stacks.ts';
@@ -16,6 +24,18 @@ export interface ResolvedSet {
   images: DescribedImage[];
   variables: Record<string, string>;
   secrets: string[];
+}
+
+/** What serves there: while another is on its way, or when it failed, the one before. */
+async function runningDeployment(rows: Rows, environment: EnvironmentRow): Promise<DeploymentRow | undefined> {
+  const good = await rows
+    .selectFrom('deployments')
+    .selectAll()
+    .where('environment_id', '=', environment.id)
+    .where('status', '=', 'success')
+    .orderBy('number', 'desc')
+    .executeTakeFirst();
+  return good ?? deploymentById(rows, environment.current_deployment_id);
 }
 
 /** What an environment runs, or a release has, or the compose file names, with other images for some services. @throws OciError as `chooseImages` */
@@ -37,7 +57,7 @@ export async function resolveSet(
   }
   const environment =
     wanted.environment === undefined ? undefined : await findEnvironment(read, stack, wanted.environment);
-  const current = environment && (await deploymentById(read, environment.current_deployment_id));
+  const current = environment && (await runningDeployment(read, environment));
   if (environment !== undefined && current === undefined) {
     throw new OciError('CONFLICT', `environment: nothing was deployed to ${stackName(stack)}@${environment.name} yet`);
   }

@@ -2,5 +2,5 @@
 export function selfCommand(): string[] {
   return Bun.main.startsWith('/$bunfs/') || /^[A-Z]:[\\/]~BUN/.test(Bun.main)
     ? [process.execPath]
-    : [process.execPath, Bun.main];
+    : [process.execPath, '--no-env-file', Bun.main];
 }
