@@ -189,11 +189,11 @@ async function undo(
 }
 
 async function keptRelease(context: ReleasesContext, tx: Transaction<Schema>, wanted: Wanted): Promise<ReleaseRow> {
-  const release = await tx
+  const query = tx
     .selectFrom('releases')
     .selectAll()
-    .where('id', '=', wanted.release?.id ?? 0)
-    .executeTakeFirstOrThrow();
+    .where('id', '=', wanted.release?.id ?? 0);
+  const release = await (context.database.kind === 'postgres' ? query.forUpdate() : query).executeTakeFirstOrThrow();
   if (release.expired_at !== null) {
     throw new OciError('REFUSED', `release: ${release.number} is expired: its images are no longer kept`);
   }

@@ -137,11 +137,14 @@ export async function insertRelease(
     if (await context.images.hold(tx, repository, digest)) continue;
     throw new OciError('MANIFEST_UNKNOWN', `images: service ${service}: ${repository}@${digest} was just deleted`);
   }
+  // On PostgreSQL others who make a release of this stack wait here, so that one content is one release.
+  if (context.database.kind === 'postgres') {
+    await tx.selectFrom('stacks').select('id').where('id', '=', stack.id).forUpdate().execute();
+  }
   const same = await releaseWithContent(tx, stack.id, prepared.content);
   if (same !== undefined && (wanted.version === undefined || same.version === wanted.version)) return same;
   const named = wanted.version === undefined ? undefined : await releaseOfVersion(tx, stack.id, wanted.version);
   if (named?.content === prepared.content && named.expired_at === null) return named;
-  // Taken first: on PostgreSQL it makes others of this stack wait.
   const { next_release: next } = await tx
     .updateTable('stacks')
     .set((set) => ({ next_release: set('next_release', '+', 1) }))

@@ -132,6 +132,10 @@ export async function expireReleases(context: ReleasesContext): Promise<number> 
       .execute();
     let expired = 0;
     for (const release of old) {
+      // On PostgreSQL whoever deploys it now is waited for, or waits and then finds it expired.
+      if (context.database.kind === 'postgres') {
+        await tx.selectFrom('releases').select('id').where('id', '=', release.id).forUpdate().execute();
+      }
       if (!(await mayExpire(context, tx, release))) continue;
       await tx.updateTable('releases').set({ expired_at: context.now() }).where('id', '=', release.id).execute();
       const stack = await stackById(tx, release.stack_id);

@@ -45,17 +45,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['oci/', 'api/'],
   config: ['accounts/'],
   'log.ts': [],
-  'server.ts': [
-    'oci/',
-    'accounts/',
-    'config/',
-    'database/',
-    'http/',
-    'registry/',
-    'releases/',
-    'storage/',
-    'log.ts',
-  ],
+  'server.ts': ['oci/', 'accounts/', 'config/', 'database/', 'http/', 'registry/', 'releases/', 'storage/', 'log.ts'],
   workers: [
     'oci/',
     'accounts/',
