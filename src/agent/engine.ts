@@ -88,8 +88,18 @@ interface CallOptions {
  */
 export class Engine {
   #prefix: string | undefined;
+  #lostAt = Number.NEGATIVE_INFINITY;
 
   constructor(readonly address: EngineAddress) {}
+
+  /** It does not answer, or a stream of it ended. */
+  lost(): void {
+    this.#lostAt = performance.now();
+  }
+
+  wasLostWithin(ms: number): boolean {
+    return performance.now() - this.#lostAt < ms;
+  }
 
   /** @throws EngineUnreachableError; EngineError for an engine that is too old */
   async ping(): Promise<void> {
@@ -225,6 +235,7 @@ export class Engine {
       });
     } catch (error) {
       if (options.signal?.aborted) throw error;
+      this.lost();
       throw unreachable(error, name);
     }
   }

@@ -75,6 +75,7 @@ export class Inventory {
         if (signal.aborted) return;
       }
       // The stream ends with the engine, which may be back before the next look.
+      engine.lost();
       this.#isAway = true;
       this.#wake.up();
       await new Wake().sleep(AWAY_EVERY_MS, signal);

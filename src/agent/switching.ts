@@ -207,6 +207,8 @@ async function containersById(host: Host, wanted: readonly string[]): Promise<Ma
   return new Map(wanted.map((id) => [id, found.get(id)]));
 }
 
+const JUST_LOST_MS = 15_000;
+
 /** A failure of the release, once it is sure that it is not the engine's. @throws EngineUnreachableError */
 export async function failureOf(
   host: Host,
@@ -215,6 +217,10 @@ export async function failureOf(
   why: string,
 ): Promise<DeploymentFailure> {
   await host.engine.ping();
+  // What ends or restarts with its engine has not failed: it is looked at anew.
+  if (host.engine.wasLostWithin(JUST_LOST_MS)) {
+    throw new EngineUnreachableError(`${service.name}: ${why}, just after the engine was away`);
+  }
   let log: string | undefined;
   try {
     log = container === undefined ? undefined : await host.engine.logs(container.inspected, LOG_LINES);

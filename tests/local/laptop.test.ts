@@ -85,7 +85,7 @@ services:
   web:
     image: alice/web:latest
     depends_on: { db: { condition: service_healthy } }
-    environment: { COLOR: "\${COLOR:-blue}", PASSWORD: }
+    environment: { SHADE: "\${SHADE:-blue}", PASSWORD: }
   migrate:
     image: alice/db
     x-berth: { migrate: true }
@@ -124,7 +124,7 @@ networks:
           version: null,
           created: null,
         })),
-        variables: { COLOR: 'green' },
+        variables: { SHADE: 'green' },
         secrets: [],
         ...more,
       }),
@@ -208,22 +208,22 @@ networks:
         `${(await projects()).at(-1)?.project}-web-1`,
       ]);
     expect((await inFolder()).code).toBe(0);
-    expect(await environment()).toContain('"COLOR=green"');
+    expect(await environment()).toContain('"SHADE=green"');
     expect(await environment()).toContain('"PASSWORD=from the file"');
-    expect((await inFolder('--set', 'COLOR=red $x')).code).toBe(0);
-    expect(await environment()).toContain('"COLOR=red $x"');
+    expect((await inFolder('--set', 'SHADE=red $x')).code).toBe(0);
+    expect(await environment()).toContain('"SHADE=red $x"');
   }, 180_000);
 
   test('says which variables have no value before it pulls anything', async () => {
     const needs = lock('needs', '2', {
       file: file().replace(':-blue', ':?a color'),
       variables: {},
-      secrets: ['COLOR'],
+      secrets: ['SHADE'],
     });
     const ran = await call(['up', '--locked', '--lock', needs]);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain(
-      'no value for COLOR (a secret, which the server does not give out): give one with --set COLOR=VALUE',
+      'no value for SHADE (a secret, which the server does not give out): give one with --set SHADE=VALUE',
     );
     expect((await engine.tryDocker(['image', 'inspect', `${team.host}/alice/web@${digests['web:2']}`])).code).not.toBe(
       0,
@@ -255,7 +255,7 @@ networks:
     const text = readFileSync(join(alice.folder, 'plain.yaml'), 'utf8');
     expect(text).not.toContain('berth');
     expect(text).toContain(`image: "${team.host}/alice/web@${digests['web:1']}"`);
-    expect(text).toContain(`COLOR: "\${COLOR:-green}"`);
+    expect(text).toContain(`SHADE: "\${SHADE:-green}"`);
     expect(await berth('up', '--locked', '--lock', lock('test', '1'), '--export', '-')).toBe(text);
     const plain = (...args: string[]) =>
       engine.docker(['compose', '-f', join(alice.folder, 'plain.yaml'), '-p', 'plain', ...args]);

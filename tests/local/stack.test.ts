@@ -40,7 +40,7 @@ describe.skipIf(!requireTools('stack on a laptop', [...serverEngineTools, ...web
     image: alice/web
     build: .
     ports: ["\${WEB_PORT:-8080}:80"]
-    environment: { COLOR: "\${COLOR:-blue}", KEY: "\${KEY:?the key}" }
+    environment: { SHADE: "\${SHADE:-blue}", KEY: "\${KEY:?the key}" }
     depends_on: [db]
   db:
     image: alice/db:1
@@ -50,7 +50,7 @@ volumes: { data: }
     );
     await alice.berth(['stack', 'create', 'shop', '--file', 'shop.yaml']);
     await alice.berth(['env', 'create', 'shop', 'test']);
-    await alice.berth(['config', 'set', 'shop/test', 'COLOR=green']);
+    await alice.berth(['config', 'set', 'shop/test', 'SHADE=green']);
     await alice.berth(['config', 'set', 'shop/test', '--secret', 'KEY'], { stdin: 'open sesame' });
     await runInTest();
   }, 120_000);
@@ -115,7 +115,7 @@ volumes: { data: }
   test('runs as in an environment, with another version of one service', async () => {
     await berth('up', 'shop@test', 'web=feature', '--set', 'KEY=mine');
     expect(await answer(8080)).toBe('2');
-    expect(await environment()).toContain('"COLOR=green"');
+    expect(await environment()).toContain('"SHADE=green"');
     expect(await environment()).toContain('"KEY=mine"');
   }, 120_000);
 
