@@ -36,9 +36,13 @@ export function parseRepositoryName(text: string): RepositoryName {
   );
 }
 
+export function isTag(text: string): text is Tag {
+  return TAG.test(text);
+}
+
 /** @throws OciError TAG_INVALID */
 export function parseTag(text: string): Tag {
-  if (TAG.test(text)) return text as Tag;
+  if (isTag(text)) return text;
   throw new OciError(
     'TAG_INVALID',
     `tag: ${JSON.stringify(clip(text))} is not 1 to 128 of [a-zA-Z0-9._-], or begins with "." or "-"`,

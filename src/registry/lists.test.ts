@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { onEachDatabase } from '../database/test-databases.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { MEDIA } from '../oci/media-types.ts';
+import { matchesPattern } from '../oci/tag-pattern.ts';
 import { listRepositories } from './catalog.ts';
 import { deleteManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
-import { getRepository, isImmutable, matchesPattern, setImmutableTags } from './repositories.ts';
+import { getRepository, isImmutable, setImmutableTags } from './repositories.ts';
 import {
   ACTOR,
   bytesOf,

@@ -2,6 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Schema, Visibility } from '../database/schema.ts';
 import { OciError } from '../oci/errors.ts';
 import { namespaceOf, type RepositoryName } from '../oci/names.ts';
+import { matchesPattern } from '../oci/tag-pattern.ts';
 import type { Actor, RegistryContext } from './context.ts';
 
 export interface Repository {
@@ -192,29 +193,6 @@ export async function setImmutableTags(
 
 export function isImmutable(repository: Repository, tag: string): boolean {
   return repository.immutableTags.some((pattern) => matchesPattern(pattern, tag));
-}
-
-/** Whether `pattern` with `*` and `?` covers the whole of `text`. Linear in both: no backtracking over earlier stars. */
-export function matchesPattern(pattern: string, text: string): boolean {
-  let p = 0;
-  let star = -1;
-  let resume = 0;
-  for (let t = 0; t < text.length; ) {
-    if (pattern[p] === '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
-      p++;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '*') p++;
-  return p === pattern.length;
 }
 
 function patterns(column: string | null): string[] {

@@ -23,6 +23,7 @@ import {
   type StackRow,
 } from './find.ts';
 import { choicesOf, restored, type Wanted, type Wish } from './intent.ts';
+import { writeHold } from './lock.ts';
 import { refusalsOf } from './policy.ts';
 import { advance } from './progress.ts';
 import { insertRelease, prepareRelease } from './releases.ts';
@@ -181,11 +182,7 @@ async function undo(
     await markRevoked(context, tx, revoked, actor);
   }
   if (environment.protected === 0 || environment.held_at !== null) return;
-  await tx
-    .updateTable('environments')
-    .set({ held_by: actor.name, held_at: context.now(), held_reason: reason })
-    .where('id', '=', environment.id)
-    .execute();
+  await writeHold(tx, environment.id, { by: actor.name, at: context.now(), reason });
 }
 
 async function keptRelease(context: ReleasesContext, tx: Transaction<Schema>, wanted: Wanted): Promise<ReleaseRow> {

@@ -13,7 +13,7 @@ import {
   type StackRow,
   stackName,
 } from './find.ts';
-import { type Hold, holdOf, type Lock, lockOf } from './lock.ts';
+import { type Hold, holdOf, type Lock, lockOf, writeHold } from './lock.ts';
 import { advance } from './progress.ts';
 import { requestDeployment } from './requests.ts';
 import { servicesOf, type Tracking, trackingFault, trackingOf } from './resolution.ts';
@@ -197,11 +197,7 @@ export async function holdEnvironment(
   await context.database.transaction(async (tx) => {
     const found = await findStack(tx, namespace, stack);
     const row = await findEnvironment(tx, found, name);
-    await tx
-      .updateTable('environments')
-      .set({ held_by: actor.name, held_at: context.now(), held_reason: reason })
-      .where('id', '=', row.id)
-      .execute();
+    await writeHold(tx, row.id, { by: actor.name, at: context.now(), reason });
     await tx.deleteFrom('environment_triggers').where('environment_id', '=', row.id).execute();
     await context.record(tx, actor, {
       action: 'environment.hold',
@@ -223,11 +219,7 @@ export async function resumeEnvironment(
   await context.database.transaction(async (tx) => {
     const found = await findStack(tx, namespace, stack);
     const row = await findEnvironment(tx, found, name);
-    await tx
-      .updateTable('environments')
-      .set({ held_by: null, held_at: null, held_reason: null })
-      .where('id', '=', row.id)
-      .execute();
+    await writeHold(tx, row.id, null);
     await requestDeployment(context, tx, row.id, actor, 'the hold was ended');
     // A push that came before the hold may wait.
     await advance(context, tx, row.id);

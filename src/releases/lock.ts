@@ -1,3 +1,5 @@
+import type { Transaction } from 'kysely';
+import type { Schema } from '../database/schema.ts';
 import type { Rows } from './context.ts';
 import { deploymentById, type EnvironmentRow } from './find.ts';
 
@@ -19,6 +21,15 @@ export interface Lock {
 export function holdOf(row: EnvironmentRow): Hold | null {
   if (row.held_at === null) return null;
   return { by: row.held_by ?? '', at: row.held_at, reason: row.held_reason ?? '' };
+}
+
+/** @param hold null ends it */
+export async function writeHold(tx: Transaction<Schema>, environmentId: number, hold: Hold | null): Promise<void> {
+  await tx
+    .updateTable('environments')
+    .set({ held_by: hold?.by ?? null, held_at: hold?.at ?? null, held_reason: hold?.reason ?? null })
+    .where('id', '=', environmentId)
+    .execute();
 }
 
 export async function lockOf(rows: Rows, row: EnvironmentRow): Promise<Lock | null> {

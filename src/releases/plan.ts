@@ -14,7 +14,13 @@ import {
 } from './find.ts';
 import { choicesOf, type Wanted, type Wish } from './intent.ts';
 import { refusalsOf } from './policy.ts';
-import { type DescribedImage, describedImages, prepareRelease, releaseWithContent } from './releases.ts';
+import {
+  type DescribedImage,
+  describedImage,
+  describedImages,
+  prepareRelease,
+  releaseWithContent,
+} from './releases.ts';
 import { stackFileText, type Viewpoint } from './stacks.ts';
 import { diffVariables, storedVariables } from './variables.ts';
 
@@ -100,9 +106,7 @@ async function contentOf(context: ReleasesContext, stack: StackRow, wanted: Want
   return {
     release: await releaseWithContent(read, stack.id, prepared.content),
     file: await stackFileText(read, stack),
-    images: prepared.images.map(
-      ({ annotations, ...image }) => ({ ...image, ...JSON.parse(annotations) }) as DescribedImage,
-    ),
+    images: prepared.images.map(describedImage),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   type StackRow,
   stackById,
 } from './find.ts';
+import { writeHold } from './lock.ts';
 import { expectedServices, isMeasured } from './measure.ts';
 import { admit, FAILED_PHASES, type Part, partsOf, renewLease, touchTargets } from './parts.ts';
 import { pointEnvironment, pointStable } from './pointers.ts';
@@ -335,9 +336,5 @@ async function giveWay({ context, tx, environment }: Scene, undo: DeploymentRow)
 /** Automation deploys nothing there until somebody ends it. */
 async function hold({ context, tx, environment }: Scene, reason: string): Promise<void> {
   if (environment.held_at !== null) return;
-  await tx
-    .updateTable('environments')
-    .set({ held_by: AUTOMATION.name, held_at: context.now(), held_reason: reason })
-    .where('id', '=', environment.id)
-    .execute();
+  await writeHold(tx, environment.id, { by: AUTOMATION.name, at: context.now(), reason });
 }

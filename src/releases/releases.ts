@@ -272,13 +272,13 @@ export async function describedImages(rows: Rows, releaseId: number): Promise<De
     .where('release_id', '=', releaseId)
     .orderBy('service')
     .execute();
-  return images.map(({ service, repository, digest, tag, annotations }) => ({
-    service,
-    repository,
-    digest,
-    tag,
-    ...(JSON.parse(annotations) as Shown),
-  }));
+  return images.map(describedImage);
+}
+
+/** @param image its annotations are those of `PreparedRelease`, and of the table */
+export function describedImage(image: ReleaseImage & { annotations: string }): DescribedImage {
+  const { service, repository, digest, tag, annotations } = image;
+  return { service, repository, digest, tag, ...(JSON.parse(annotations) as Shown) };
 }
 
 async function describeRelease(rows: Rows, release: ReleaseRow): Promise<Release> {

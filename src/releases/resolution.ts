@@ -2,7 +2,8 @@ import semver from 'semver';
 import type { Digest } from '../oci/digest.ts';
 import { isDigest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
-import { isRepositoryName, type RepositoryName } from '../oci/names.ts';
+import { isRepositoryName, isTag, type RepositoryName } from '../oci/names.ts';
+import { matchesPattern } from '../oci/tag-pattern.ts';
 import type { FoundImage, ReleasesContext, Rows } from './context.ts';
 import { clip, type EnvironmentRow, type StackRow, stackName } from './find.ts';
 import type { Viewpoint } from './stacks.ts';
@@ -108,10 +109,6 @@ async function choose(
   return context.images.find(repository, reference);
 }
 
-function isTag(text: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(text);
-}
-
 /** The image of the compose file's own tag. */
 export function fileImage(context: ReleasesContext, service: StackService): Promise<FoundImage | undefined> {
   return context.images.find(service.repository, service.reference);
@@ -182,14 +179,5 @@ function versionOf(tag: string): semver.SemVer | null {
 /** Tags of the release engine (`pointers.ts`) say what was deployed, not what is new: only a pattern that begins as they do means them. */
 function follows(pattern: string, tag: string): boolean {
   if (/^[*?]/.test(pattern) && /^(?:env-.+|release-.+|stable)$/.test(tag)) return false;
-  return matches(pattern, tag);
-}
-
-/** `*` is any characters, `?` one. */
-function matches(pattern: string, text: string): boolean {
-  const source = pattern
-    .replace(/[.\\+^$()|[\]{}]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`).test(text);
+  return matchesPattern(pattern, tag);
 }

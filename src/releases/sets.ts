@@ -9,7 +9,7 @@ import {
   findStack,
   stackName,
 } from './find.ts';
-import { type DescribedImage, imagesOfRelease, prepareRelease } from './releases.ts';
+import { type DescribedImage, describedImage, imagesOfRelease, prepareRelease } from './releases.ts';
 import { chooseImages, fileImage } from './resolution.ts';
 import { stackFileText, type Viewpoint } from './stacks.ts';
 import { storedVariables } from './variables.ts';
@@ -91,9 +91,7 @@ export async function resolveSet(
     release: release?.number ?? null,
     deployment: current?.number ?? null,
     file: await stackFileText(read, stack, release?.file ?? stack.file),
-    images: prepared.images.map(
-      ({ annotations, ...image }) => ({ ...image, ...JSON.parse(annotations) }) as DescribedImage,
-    ),
+    images: prepared.images.map(describedImage),
     variables: Object.fromEntries(
       Object.entries(stored).flatMap(([key, kept]) => ('value' in kept ? [[key, kept.value]] : [])),
     ),
