@@ -6,8 +6,8 @@ import { API_ROUTES } from '../src/http/api/routes.ts';
 import type { Environment } from '../src/http/dispatch.ts';
 import { Instruments } from '../src/http/instruments.ts';
 import { type OperationsSources, operationsProtocol } from '../src/http/operations.ts';
+import { PAGE_ROUTES } from '../src/http/page.ts';
 import type { Route } from '../src/http/route.ts';
-import { SETUP_ROUTES } from '../src/http/setup-page.ts';
 import { TOKEN_ROUTES } from '../src/http/token/routes.ts';
 import { V2_ROUTES } from '../src/http/v2/routes.ts';
 import { ERRORS, type ErrorCode, sentCode } from '../src/oci/errors.ts';
@@ -70,8 +70,10 @@ const TEXTS: Record<string, readonly [what: string, source: string]> = {
     'Every change of a tag, newest first, also after its deletion.',
     'distribution-spec pull request 606',
   ],
-  'GET /setup': ['The form for the first account, where the link of `berth serve` leads.', 'Berth'],
-  'POST /setup': ['Makes the first account, once, with the secret of the link.', 'Berth'],
+  ...Object.fromEntries(
+    PAGE_ROUTES.map(({ method, path }) => [`${method} ${path}`, ['The page, for people.', 'Berth']]),
+  ),
+  'GET /assets/:file': ['A file of the page.', 'Berth'],
   'GET /livez': ['200 while the process answers.', 'Berth'],
   'GET /readyz': [
     '200 when the database and the blob store answer; 503 with what failed, and from SIGTERM on.',
@@ -124,7 +126,7 @@ export function allRoutes(): Listed[] {
   return [
     ...V2_ROUTES,
     ...TOKEN_ROUTES,
-    ...SETUP_ROUTES,
+    ...PAGE_ROUTES,
     ...API_ROUTES,
     ...operationsProtocol(nothing as Environment, nothing as OperationsSources).routes,
   ];

@@ -19,6 +19,7 @@ const SUITES = {
   access: { path: 'tests/access', timeout: 120 },
   cli: { path: 'tests/cli', timeout: 120 },
   oidc: { path: 'tests/oidc', timeout: 60 },
+  page: { path: 'tests/page', timeout: 120 },
   binary: { path: 'tests/binary', timeout: 180 },
   workers: { path: 'tests/workers', timeout: 120 },
   crash: { path: 'tests/crash', timeout: 900 },

@@ -12,11 +12,13 @@ import { Passwords } from './accounts/passwords.ts';
 import { PermissionReader } from './accounts/permission-reader.ts';
 import { followRepository } from './accounts/repository-rights.ts';
 import { openSetup } from './accounts/setup.ts';
+import { describeSettings } from './config/describe.ts';
 import { networks } from './config/networks.ts';
 import type { Settings } from './config/settings.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { SqliteDatabase } from './database/sqlite.ts';
+import type { GarbageCollector } from './http/api/route.ts';
 import { createApp } from './http/app.ts';
 import type { Environment } from './http/dispatch.ts';
 import { Identifier } from './http/identify.ts';
@@ -27,6 +29,7 @@ import type { Connection } from './http/request.ts';
 import { createSessions } from './http/session/sessions.ts';
 import { digestOf } from './oci/digest.ts';
 import type { RegistryContext, RegistryStep } from './registry/context.ts';
+import { FactCache } from './registry/fact-cache.ts';
 import {
   describeImage,
   findImage,
@@ -38,6 +41,8 @@ import {
   unpinTag,
 } from './registry/image-source.ts';
 import { PullReader } from './registry/pull-reader.ts';
+import { PullTimes } from './registry/pull-times.ts';
+import { StorageReader } from './registry/storage-figures.ts';
 import { UploadHashes } from './registry/upload-hashes.ts';
 import type { Conductor } from './releases/conductor.ts';
 import { KEPT, type ReleasesContext } from './releases/context.ts';
@@ -47,6 +52,7 @@ import { SecretBox } from './releases/secret-box.ts';
 import { tagMoved } from './releases/triggers.ts';
 import { StoreUnavailableError } from './storage/blob-store.ts';
 import { FilesystemBlobStore, type StoreStep } from './storage/filesystem/filesystem-blob-store.ts';
+import { openWebFiles } from './web-files/web-files.ts';
 
 /** Where the data is and how it is kept. */
 export type DataSettings = Pick<Settings, 'data' | 'database' | 'gcGrace' | 'tagHistoryWindow' | 'uploadExpiry'>;
@@ -75,6 +81,8 @@ export async function openRegistry(
     database,
     store,
     pull: new PullReader(database),
+    pullTimes: new PullTimes(),
+    facts: new FactCache(),
     hashes: new UploadHashes(),
     policy: {
       graceMs: settings.gcGrace,
@@ -179,6 +187,7 @@ export function createServer(options: {
   newRequestId: () => string;
   accepting: () => boolean;
   metrics: OperationsSources['metrics'];
+  garbage: GarbageCollector;
 }): (request: Request) => Response | Promise<Response> {
   const { settings, registry, releases, conductor, keys } = options;
   const { database, now, newId } = registry;
@@ -229,10 +238,14 @@ export function createServer(options: {
         reader,
         authorizer,
         sessions,
+        storage: new StorageReader(registry),
+        garbage: options.garbage,
+        settings: describeSettings(settings),
         service: keys.service,
       },
       token: { accounts, authorizer, credentials, bearers },
       operations,
+      page: openWebFiles(),
     },
     environment,
   );

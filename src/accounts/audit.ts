@@ -62,6 +62,7 @@ export const AUDIT_ACTIONS = [
   'deployment.create',
   'deployment.cancel',
   'deployment.rollback',
+  'garbage.collect',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -33,11 +33,24 @@ export function subjectOf(idToken: string | undefined): string {
   return idToken === undefined ? '' : (decodeJwt(idToken).sub ?? '');
 }
 
+/** Of the ways in which a user can log in, the one with a password. */
+export const PASSWORD_LOGIN = 'credential';
+
+/** The ways in which a user can log in: providers' ids, and `PASSWORD_LOGIN`. */
+export async function loginsOf(context: AccountsContext, userId: string): Promise<string[]> {
+  const rows = await context.database.read
+    .selectFrom('user_logins')
+    .select('provider_id')
+    .where('user_id', '=', userId)
+    .execute();
+  return rows.map((row) => row.provider_id);
+}
+
 /** @throws OciError NOT_FOUND, CONFLICT when the user could then log in no more */
 export async function unlinkOidcUser(context: AccountsContext, userId: string, providerId: string): Promise<void> {
   await context.database.transaction(async (tx) => {
     const logins = await tx.selectFrom('user_logins').select('provider_id').where('user_id', '=', userId).execute();
-    if (providerId === 'credential' || !logins.some((login) => login.provider_id === providerId)) {
+    if (providerId === PASSWORD_LOGIN || !logins.some((login) => login.provider_id === providerId)) {
       throw new OciError('NOT_FOUND', `provider: no account at ${providerId.slice(0, 100)} is linked to yours`);
     }
     if (logins.every((login) => login.provider_id === providerId)) {

@@ -179,6 +179,9 @@ export const environmentStatus = z.object({
   queued: deploymentInfo.nullable(),
   /** What an undo would bring back. */
   rollback: z.number().int().nullable(),
+  idle: z
+    .array(z.string())
+    .describe('services of the current release that do not run all the time: migrations, and what is scaled to none'),
   targets: z.array(targetInfo),
 });
 export type EnvironmentStatus = z.infer<typeof environmentStatus>;

@@ -37,6 +37,7 @@ export const repositoriesQuery = pageQuery.extend({
   namespace: z.string().optional().describe('only those beneath this user or organization'),
   q: z.string().max(200).optional().describe('only those with this in the name or the description, in either case'),
   visibility: visibility.optional(),
+  sort: z.enum(['name', 'updated']).optional().describe('name without it; updated: whose tags changed last first'),
 });
 
 export const newRepositoryBody = z.strictObject({

@@ -55,7 +55,16 @@ export const twoFactorSecret = z.object({
 
 export const backupCodeList = z.object({ backupCodes: z.array(z.string()) });
 
-export const providerList = z.object({ providers: z.array(z.object({ id: z.string(), name: z.string() })) });
+export const providerList = z.object({
+  providers: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      linked: z.boolean().describe('whether an account there is linked to that of who is logged in'),
+    }),
+  ),
+  password: z.boolean().describe('whether the account of who is logged in has a password'),
+});
 
 export const destination = z.object({
   callbackURL: z.string().max(1_000).optional().describe('where the browser goes afterwards: a path of this address'),

@@ -24,6 +24,7 @@ export const stackInfo = z.object({
   file: digestText.describe("the compose file's digest"),
   services: z.array(stackService),
   environments: z.array(z.string()).describe('in their order'),
+  role: z.enum(['read', 'write', 'admin']).describe('what you may do there: write deploys, admin changes environments'),
   createdBy: z.string(),
   createdAt: time,
   updatedAt: time,

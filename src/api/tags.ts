@@ -1,10 +1,35 @@
 import { z } from 'zod';
 import { isDigest } from '../oci/digest.ts';
-import { pageOf, time } from './page.ts';
+import { imageKind, platformImage } from './images.ts';
+import { pageOf, pageQuery, time } from './page.ts';
 
-export const tagInfo = z.object({ name: z.string(), digest: z.string(), updatedAt: time });
+export const tagDetails = z.object({
+  kind: imageKind,
+  mediaType: z.string(),
+  platforms: z.array(platformImage).describe('empty for an artifact; the first 100'),
+  size: z.number().int().describe('bytes of its manifest and of all that it names, each once'),
+  updatedBy: z.string().describe('who moved the tag last'),
+  pulledAt: time.nullable().describe('exact to some minutes'),
+  immutable: z.boolean(),
+});
+export const tagInfo = z.object({
+  name: z.string(),
+  digest: z.string(),
+  updatedAt: time,
+  details: tagDetails.nullable().describe('null unless asked for'),
+});
 export type TagInfo = z.infer<typeof tagInfo>;
 export const tagPage = pageOf('tags', tagInfo);
+
+export const tagsQuery = pageQuery.extend({
+  q: z.string().max(128).optional().describe('only those with this in the name, in either case'),
+  sort: z.enum(['name', 'updated']).optional().describe('name without it, in byte order'),
+  order: z.enum(['asc', 'desc']).optional().describe('asc without it'),
+  details: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('with kind, size, platforms, who, last pull; 200 a page at most'),
+});
 
 export const tagChange = z.object({
   id: z.string(),

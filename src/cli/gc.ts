@@ -1,7 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { GC_SETTINGS, type Settings } from '../config/settings.ts';
-import { collectGarbage } from '../registry/garbage/collect.ts';
 import type { GarbageItem } from '../registry/garbage/run.ts';
+import { collectRecorded } from '../registry/garbage/runs.ts';
 import { formatBytes } from './bytes.ts';
 import { withData } from './data.ts';
 import { createProgress } from './progress.ts';
@@ -15,21 +15,38 @@ export function register(program: Command, finish: (code: number) => void): void
       'Garbage collection: removes manifests that no tag, tag history or index names, blobs that no manifest names, and\nuploads that nobody continued. May run beside berth serve, on the same --data; needs no read-only mode.',
     )
     .option('--dry-run', 'change nothing; print what would go, and why')
-    .option('--output <FORMAT>', 'text or json', 'text');
-  addSettings(command, GC_SETTINGS).action(async (options: { dryRun?: boolean; output: string }) => {
-    await gc(settingsOf(command), options.dryRun ?? false, outputFormat(options.output));
+    .option('--output <FORMAT>', 'text or json', 'text')
+    // How serve starts it: for a run that is written down already, or for its schedule.
+    .addOption(new Option('--run <ID>').hideHelp())
+    .addOption(new Option('--started-by <NAME>').default('command line').hideHelp());
+  addSettings(command, GC_SETTINGS).action(async (options: GcOptions) => {
+    await gc(settingsOf(command), options, outputFormat(options.output));
     finish(0);
   });
 }
 
-async function gc(settings: Settings, dryRun: boolean, output: OutputFormat): Promise<void> {
+interface GcOptions {
+  dryRun?: boolean;
+  output: string;
+  run?: string;
+  startedBy: string;
+}
+
+async function gc(
+  settings: Settings,
+  { dryRun = false, run, startedBy }: GcOptions,
+  output: OutputFormat,
+): Promise<void> {
   const progress = createProgress();
   const items: GarbageItem[] = [];
   const result = await withData(settings, (registry) =>
-    collectGarbage(registry, {
+    collectRecorded(registry, {
       dryRun,
+      run,
+      startedBy,
       onItem: (item) => {
-        if (!dryRun) return;
+        // Who asked for a run finds them where it is written down.
+        if (!dryRun || run !== undefined) return;
         if (output === 'json') items.push(item);
         else process.stdout.write(`${describe(item)}\n`);
       },
@@ -37,7 +54,7 @@ async function gc(settings: Settings, dryRun: boolean, output: OutputFormat): Pr
     }),
   ).finally(() => progress.stop());
   if (output === 'json') {
-    process.stdout.write(`${JSON.stringify(dryRun ? { ...result, items } : result)}\n`);
+    process.stdout.write(`${JSON.stringify(dryRun && run === undefined ? { ...result, items } : result)}\n`);
     return;
   }
   const verb = dryRun ? 'would remove' : 'removed';

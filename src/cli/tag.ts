@@ -13,7 +13,7 @@ interface TagOptions extends ServerOptions {
 export function register(program: Command, finish: (code: number) => void): void {
   const tag = program
     .command('tag')
-    .summary('list tags, show their history, undo a change')
+    .summary('list tags, show their history, undo a change, delete')
     .description('Tags and their history.');
   const add = (usage: string, description: string) => addServerOptions(tag.command(usage).description(description));
 
@@ -35,6 +35,12 @@ export function register(program: Command, finish: (code: number) => void): void
       await rollback(withTag(repository), options);
       finish(0);
     });
+  add('delete <REPOSITORY:TAG>', 'delete the tag; rollback brings it back as long as its history is kept').action(
+    async (repository: string, options: TagOptions) => {
+      await remove(withTag(repository), options);
+      finish(0);
+    },
+  );
   add(
     'immutable <REPOSITORY> [PATTERN...]',
     'show the patterns of tags that never move, or set them; "" for none',
@@ -76,6 +82,13 @@ async function rollback({ name, tag }: { name: string; tag: string }, options: T
   const { client, json } = connect(options);
   const result = await client.tags.rollback(name, tag, to);
   report(json, result, `${name}:${tag} is ${result.digest} again (it was ${result.previous ?? 'deleted'})`);
+}
+
+async function remove({ name, tag }: { name: string; tag: string }, options: TagOptions): Promise<void> {
+  const { client, json } = connect(options);
+  await client.tags.delete(name, tag);
+  const deleted = `${name}:${tag}`;
+  report(json, { deleted }, `deleted ${deleted}; berth tag rollback ${deleted} brings it back`);
 }
 
 async function immutable(name: string, patterns: string[], options: TagOptions): Promise<void> {

@@ -7,9 +7,12 @@ import {
   type promoteBody,
   type rollbackBody,
 } from '../api/deployments.ts';
+import type { pageQuery } from '../api/page.ts';
 import type { Connection } from './connection.ts';
 import { type EnvironmentName, environmentPath } from './environments.ts';
 import { path } from './path.ts';
+
+export type DeploymentPage = z.infer<typeof deploymentPage>;
 
 /** Releases on their way to an environment's targets, and those that were. Nothing of them is ever taken back: an undo is a new one. */
 export class DeploymentsClient {
@@ -24,6 +27,11 @@ export class DeploymentsClient {
       (page) => page.deployments,
       limit === undefined ? {} : { limit },
     );
+  }
+
+  /** One page, newest first. */
+  page(environment: EnvironmentName, query: z.input<typeof pageQuery>): Promise<DeploymentPage> {
+    return this.connection.page(deploymentPage, `${environmentPath(environment)}/deployments`, query);
   }
 
   get(environment: EnvironmentName, number: number): Promise<DeploymentInfo> {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { pageQuery } from '../api/page.ts';
 import {
   type newReleaseBody,
   type ReleaseDiff,
@@ -12,6 +13,8 @@ import type { Connection } from './connection.ts';
 import { path } from './path.ts';
 import { type StackName, stackPath } from './stacks.ts';
 
+export type ReleasePage = z.infer<typeof releasePage>;
+
 /** What was fixed once, by digest, and may be deployed anywhere. */
 export class ReleasesClient {
   constructor(readonly connection: Connection) {}
@@ -20,6 +23,11 @@ export class ReleasesClient {
   list(stack: StackName, limit?: number): AsyncIterable<ReleaseInfo> {
     const options = limit === undefined ? {} : { limit };
     return this.connection.list(releasePage, `${stackPath(stack)}/releases`, (page) => page.releases, options);
+  }
+
+  /** One page, newest first. */
+  page(stack: StackName, query: z.input<typeof pageQuery>): Promise<ReleasePage> {
+    return this.connection.page(releasePage, `${stackPath(stack)}/releases`, query);
   }
 
   get(stack: StackName, number: number): Promise<ReleaseInfo> {

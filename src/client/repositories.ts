@@ -15,6 +15,7 @@ import {
 import type { Connection } from './connection.ts';
 import { repositoryPath, withQuery } from './path.ts';
 
+export type RepositoryPage = z.infer<typeof repositoryPage>;
 export type RepositoriesFilter = Omit<z.input<typeof repositoriesQuery>, 'n' | 'last'>;
 
 export class RepositoriesClient {
@@ -25,6 +26,11 @@ export class RepositoriesClient {
     return this.connection.list(repositoryPage, '/api/v1/repositories', (page) => page.repositories, {
       query: filter,
     });
+  }
+
+  /** One page, as the query says. */
+  page(query: z.input<typeof repositoriesQuery>): Promise<RepositoryPage> {
+    return this.connection.page(repositoryPage, '/api/v1/repositories', query);
   }
 
   get(name: string): Promise<RepositoryInfo> {

@@ -1,7 +1,18 @@
 import type { z } from 'zod';
-import { immutableTags, rolledBackTag, type TagChange, type TagInfo, tagHistoryPage, tagPage } from '../api/tags.ts';
+import {
+  immutableTags,
+  rolledBackTag,
+  type TagChange,
+  type TagInfo,
+  tagHistoryPage,
+  tagInfo,
+  tagPage,
+  type tagsQuery,
+} from '../api/tags.ts';
 import type { Connection } from './connection.ts';
 import { path, repositoryPath } from './path.ts';
+
+export type TagPage = z.infer<typeof tagPage>;
 
 export class TagsClient {
   constructor(readonly connection: Connection) {}
@@ -9,6 +20,21 @@ export class TagsClient {
   /** Every tag, in byte order. */
   list(repository: string): AsyncIterable<TagInfo> {
     return this.connection.list(tagPage, `${repositoryPath(repository)}/tags`, (page) => page.tags);
+  }
+
+  /** One page, as the query says. */
+  page(repository: string, query: z.input<typeof tagsQuery>): Promise<TagPage> {
+    return this.connection.page(tagPage, `${repositoryPath(repository)}/tags`, query);
+  }
+
+  /** With its details. */
+  get(repository: string, tag: string): Promise<TagInfo> {
+    return this.connection.call(tagInfo, 'GET', repositoryPath(repository) + path`/tags/${tag}`);
+  }
+
+  /** Its manifest stays as long as its history is kept. */
+  delete(repository: string, tag: string): Promise<void> {
+    return this.connection.send('DELETE', repositoryPath(repository) + path`/tags/${tag}`);
   }
 
   /** Newest first. */

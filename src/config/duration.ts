@@ -10,3 +10,12 @@ export function parseDuration(text: string): number | undefined {
   const ms = Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
   return ms <= MOST_MS ? ms : undefined;
 }
+
+/** The shortest of those texts; two days and more in days, less in hours. */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0s';
+  const unit = (['d', 'h', 'm', 's'] as const).find((name) => {
+    return ms % UNITS[name] === 0 && (name !== 'd' || ms >= 2 * UNITS.d);
+  });
+  return unit === undefined ? `${ms}ms` : `${ms / UNITS[unit]}${unit}`;
+}

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SIGN_UP_MODES } from '../accounts/context.ts';
 import { ANONYMOUS_MODES } from '../accounts/identity.ts';
@@ -232,6 +233,13 @@ export type Settings = { [Name in SettingName]: Value<Name> };
 /** What `gc`, `why` and `verify` need to find the data. */
 export const DATA_SETTINGS = ['data', 'database', 'logLevel'] as const;
 export const GC_SETTINGS = [...DATA_SETTINGS, 'gcGrace', 'tagHistoryWindow', 'uploadExpiry'] as const;
+
+const MOST_WORKERS = 4;
+
+/** How many workers there are when nobody says. */
+export function usualWorkers(): number {
+  return Math.min(availableParallelism(), MOST_WORKERS);
+}
 
 export function flagOf(name: SettingName): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

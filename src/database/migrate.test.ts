@@ -47,6 +47,7 @@ onEachDatabase('migrating', (newPlace, kind) => {
       'deployments',
       'environment_triggers',
       'environments',
+      'garbage_runs',
       'grants',
       'instance_keys',
       'invitations',

@@ -3,11 +3,12 @@ import { type Database, type DatabaseKind, NewerSchemaError } from './database.t
 import * as registry from './migrations/0001-registry.ts';
 import * as accounts from './migrations/0002-accounts.ts';
 import * as releases from './migrations/0003-releases.ts';
+import * as page from './migrations/0004-page.ts';
 
 type Migration = { up: (db: Kysely<unknown>, kind: DatabaseKind) => Promise<void> };
 
 /** In order; a number that has landed never changes. */
-const MIGRATIONS: readonly Migration[] = [registry, accounts, releases];
+const MIGRATIONS: readonly Migration[] = [registry, accounts, releases, page];
 
 /** The schema that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -15,6 +15,7 @@ export interface Schema extends AccountsSchema, ReleasesSchema {
   repository_blobs: RepositoryBlobTable;
   uploads: UploadTable;
   leases: LeaseTable;
+  garbage_runs: GarbageRunTable;
 }
 
 interface RepositoryTable {
@@ -47,6 +48,8 @@ interface ManifestTable {
   pushed_by: string;
   /** Garbage collection leaves the row alone until then; see `registry/garbage/protocol.md`. */
   protected_until: number;
+  /** When it was last got by a client, exact to some minutes. */
+  pulled_at: number | null;
 }
 
 /** A manifest names `target`: a blob (config, layer) or a manifest (an index's entry). Its subject is not among these. */
@@ -115,4 +118,21 @@ interface LeaseTable {
   holder: string;
   until: number;
   fence: number;
+}
+
+/** A garbage collection, by hand, by schedule or asked for. A `running` one whose `holder_until` is past has lost its process. */
+interface GarbageRunTable {
+  id: string;
+  dry_run: number;
+  started_by: string;
+  state: 'running' | 'done' | 'failed';
+  started_at: number;
+  finished_at: number | null;
+  /** What went wrong, of a failed one. */
+  error: string | null;
+  /** JSON: the totals. */
+  result: string | null;
+  /** JSON: what would go, of a dry run. */
+  items: string | null;
+  holder_until: number;
 }

@@ -4,7 +4,7 @@ import { apiProtocol } from './api/protocol.ts';
 import type { ApiContext } from './api/route.ts';
 import { type Environment, matcher, mount, mountNotFound } from './dispatch.ts';
 import { type OperationsSources, operationsProtocol } from './operations.ts';
-import { setupProtocol } from './setup-page.ts';
+import { type PageFiles, pageNotFound, pageProtocol } from './page.ts';
 import { tokenProtocol } from './token/protocol.ts';
 import type { TokenContext } from './token/routes.ts';
 import { v2Protocol } from './v2/protocol.ts';
@@ -14,6 +14,7 @@ export interface AppContext {
   api: ApiContext;
   token: TokenContext;
   operations: OperationsSources;
+  page: PageFiles;
 }
 
 /** Everything that Berth serves on its port. */
@@ -26,9 +27,9 @@ export function createApp(
   const api = matcher(environment, apiProtocol(context.api, environment), '/api');
   const app = new Hono();
   mount(app, environment, tokenProtocol(environment, context.token));
-  mount(app, environment, setupProtocol(environment, context.api));
+  mount(app, environment, pageProtocol(environment, context.page));
   const rest = operationsProtocol(environment, context.operations);
   mount(app, environment, rest);
-  mountNotFound(app, environment, rest, '*');
+  mountNotFound(app, environment, rest, '*', (request) => pageNotFound(context.page, request));
   return (request) => v2(request) ?? api(request) ?? app.fetch(request);
 }

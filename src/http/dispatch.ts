@@ -47,14 +47,15 @@ export function mount<Handler>(app: Hono, environment: Environment, protocol: Pr
   }
 }
 
-/** For paths that no route of the table has. */
+/** For paths that no route of the table has. @param shown what a person sees there, for a request that comes from one */
 export function mountNotFound<Handler>(
   app: Hono,
   environment: Environment,
   protocol: Protocol<Handler>,
   path: string,
+  shown: (request: Request) => Promise<Response | undefined>,
 ): void {
-  app.all(path, ({ req }) => handleUnknown(environment, protocol, path, req.raw));
+  app.all(path, ({ req }) => handleUnknown(environment, protocol, path, req.raw, shown));
 }
 
 /**
@@ -162,9 +163,12 @@ function handleUnknown<Handler>(
   protocol: Protocol<Handler>,
   route: string,
   raw: Request,
+  shown?: (request: Request) => Promise<Response | undefined>,
 ): Promise<Response> {
   const request = new HttpRequest(environment.newRequestId(), raw, environment, () => undefined);
   return answer(environment, protocol, route, request, async () => {
+    const page = await shown?.(raw);
+    if (page !== undefined) return page;
     throw new OciError('NOT_FOUND', `path: nothing is served at ${pathOf(raw.url).slice(0, 300)}`);
   });
 }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What the scheduled collections of this `serve` did, summed; the last two are of the last one. */
+/** What the collections of this `serve` did (by its schedule, or asked for through the API; no dry runs), summed; the last two are of the last one. */
 export interface GarbageTotals {
   runs: number;
   failures: number;
@@ -116,12 +116,8 @@ export class Instruments {
 
   #garbage(figures: () => GarbageTotals, registers: Registry[]): void {
     const shown: [name: string, help: string, value: (found: GarbageTotals) => number][] = [
-      ['berth_gc_runs', 'Scheduled garbage collections that ended well, since serve started.', ({ runs }) => runs],
-      [
-        'berth_gc_failures',
-        'Scheduled garbage collections that failed, since serve started.',
-        ({ failures }) => failures,
-      ],
+      ['berth_gc_runs', 'Garbage collections of serve that ended well, since it started.', ({ runs }) => runs],
+      ['berth_gc_failures', 'Garbage collections of serve that failed, since it started.', ({ failures }) => failures],
       ['berth_gc_removed_manifests', 'Manifests removed by them.', ({ manifests }) => manifests],
       ['berth_gc_removed_blobs', 'Blobs removed by them.', ({ blobs }) => blobs],
       ['berth_gc_removed_bytes', 'Bytes of the blobs removed by them.', ({ bytes }) => bytes],

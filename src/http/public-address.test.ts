@@ -120,3 +120,41 @@ describe('the address of a client', () => {
     );
   });
 });
+
+describe('how a request came here', () => {
+  const forwarded = {
+    'X-Forwarded-Proto': 'https',
+    'X-Forwarded-Host': 'registry.example',
+    'X-Forwarded-For': '198.51.100.1',
+  };
+
+  test('is told as it was sent, whether it is believed or not', () => {
+    const sent = { proto: 'https', host: 'registry.example', for: '198.51.100.1' };
+    const from = (peer: string | undefined) => address.arrival(request({ Host: 'internal:5000', ...forwarded }), peer);
+    expect(from(`::ffff:${PROXY}`)).toEqual({
+      publicUrl: null,
+      forwarded: sent,
+      host: 'internal:5000',
+      trusted: true,
+      peer: PROXY,
+    });
+    expect(from(STRANGER)).toMatchObject({ forwarded: sent, trusted: false, peer: STRANGER });
+    expect(from(undefined)).toMatchObject({ trusted: false, peer: '' });
+  });
+
+  test('has nothing for headers that did not come, and the fixed address when there is one', () => {
+    const fixed = new PublicAddress({ publicUrl: 'https://fixed.example/', trustedProxies });
+    expect(fixed.arrival(request({ Host: 'registry' }), STRANGER)).toEqual({
+      publicUrl: 'https://fixed.example',
+      forwarded: { proto: null, host: null, for: null },
+      host: 'registry',
+      trusted: false,
+      peer: STRANGER,
+    });
+  });
+
+  test('repeats no more than the beginning of a header', () => {
+    const { forwarded: told } = address.arrival(request({ 'X-Forwarded-For': 'a'.repeat(5_000) }), PROXY);
+    expect(told.for).toBe('a'.repeat(200));
+  });
+});

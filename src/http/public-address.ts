@@ -1,6 +1,26 @@
 import { type BlockList, isIP } from 'node:net';
 import { LRUCache } from 'lru-cache';
 
+/** How a request came here, as it is: nothing of it is believed. */
+export interface Arrival {
+  /** The fixed address, when there is one. */
+  publicUrl: string | null;
+  forwarded: { proto: string | null; host: string | null; for: string | null };
+  host: string | null;
+  /** Whether the connection comes from a trusted proxy. */
+  trusted: boolean;
+  /** The address that the connection comes from, '' when it is not known. */
+  peer: string;
+}
+
+/** What of a header that anyone may send is repeated. */
+const MOST_HEADER = 200;
+
+/** Where the challenge of /v2/ sends clients (Distribution "Token Authentication Specification"). */
+export function tokenRealm(base: string): string {
+  return `${base}/auth/token`;
+}
+
 /**
  * How clients see this registry. `Location` headers need none of it, they are relative; the challenge's realm must be
  * absolute. A proxy's `X-Forwarded-*` headers count only when the connection comes from a trusted one.
@@ -45,6 +65,22 @@ export class PublicAddress {
       if (!this.#trusts(address)) return plain(address);
     }
     return plain(peer);
+  }
+
+  /** What decided over `base` and `client`, for people to see. */
+  arrival(request: Request, peer: string | undefined): Arrival {
+    const header = (name: string) => request.headers.get(name)?.slice(0, MOST_HEADER) ?? null;
+    return {
+      publicUrl: this.#fixed?.origin ?? null,
+      forwarded: {
+        proto: header('x-forwarded-proto'),
+        host: header('x-forwarded-host'),
+        for: header('x-forwarded-for'),
+      },
+      host: header('host'),
+      trusted: this.#trusts(peer),
+      peer: plain(peer),
+    };
   }
 
   #trusts(address: string | undefined): boolean {

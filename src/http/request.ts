@@ -5,7 +5,7 @@ import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { Actor } from '../registry/context.ts';
 import { unknownRepository } from '../registry/repositories.ts';
-import type { PublicAddress } from './public-address.ts';
+import type { Arrival, PublicAddress } from './public-address.ts';
 import { queryOf } from './route.ts';
 
 /** What a handler may know of a request: no framework, no response. Made by `dispatch.ts`. */
@@ -24,6 +24,8 @@ export interface BerthRequest {
   readonly source: string;
   /** How the client sees this registry: `https://registry.example.com`. */
   readonly base: string;
+  /** How it came here, for who looks for a mistake between the client and this server. */
+  readonly arrival: Arrival;
   readonly actor: Actor;
   /** Set by `dispatch.ts` before the handler runs. */
   caller: Caller;
@@ -83,6 +85,10 @@ export class HttpRequest implements BerthRequest {
 
   get source(): string {
     return this.environment.address.client(this.raw, this.environment.connection.address(this.raw));
+  }
+
+  get arrival(): Arrival {
+    return this.environment.address.arrival(this.raw, this.environment.connection.address(this.raw));
   }
 
   get actor(): Actor {

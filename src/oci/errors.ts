@@ -50,6 +50,12 @@ export const ERRORS = {
     message: 'manifest is larger than 4 MiB',
     source: 'OCI code-10',
   },
+  BODY_TOO_LARGE: {
+    status: 413,
+    sent: 'SIZE_INVALID',
+    message: 'the request body is larger than this route takes',
+    source: 'Berth',
+  },
   PRECONDITION_FAILED: { status: 412, message: 'the tag is not what the request expected', source: 'Berth' },
   BODY_INVALID: { status: 400, message: 'the request body is not what this route takes', source: 'Berth' },
   QUERY_INVALID: { status: 400, sent: 'UNSUPPORTED', message: 'a query parameter is malformed', source: 'Berth' },

@@ -138,13 +138,16 @@ function later(a: string, b: string): string {
 }
 
 /** However many there are, one parameter. */
-function idIn(context: RegistryContext, ids: readonly number[]): RawBuilder<unknown> {
+export function idIn(context: RegistryContext, ids: readonly number[]): RawBuilder<unknown> {
   return context.database.kind === 'sqlite'
     ? sql`r.id in (select value from json_each(${JSON.stringify(ids)}))`
     : sql`r.id = any(${`{${ids.join(',')}}`}::bigint[])`;
 }
 
-function filterOf(context: RegistryContext, { filled, visibility, text }: CatalogPage): RawBuilder<unknown> {
+export function filterOf(
+  context: RegistryContext,
+  { filled, visibility, text }: Pick<CatalogPage, 'filled' | 'visibility' | 'text'>,
+): RawBuilder<unknown> {
   const conditions = [sql`1 = 1`];
   // A scalar subquery: of `exists` PostgreSQL makes a join that reads every manifest.
   if (filled) conditions.push(sql`(select 1 from manifests m where m.repository_id = r.id limit 1) is not null`);
@@ -167,12 +170,8 @@ async function unowned(
   filter: RawBuilder<unknown>,
   limit: number,
 ): Promise<{ name: string }[]> {
-  const owner = (name: RawBuilder<unknown>) =>
-    context.database.kind === 'sqlite'
-      ? sql`(select n.name from namespaces n where n.name = substr(${name}, 1, instr(${name}, '/') - 1))`
-      : sql`(select n.name from namespaces n where n.name = left(${name}, greatest(strpos(${name}, '/') - 1, 0)))`;
-  const here = sql.ref('walk.name');
-  const next = sql<string>`coalesce(${owner(here)} || '/~', walk.name)`;
+  const owner = ownerOf(context, sql.ref('walk.name'));
+  const next = sql<string>`coalesce(${owner} || '/~', walk.name)`;
   const { rows } = await sql<{ name: string }>`with recursive walk (name) as (
       select (select r.name from repositories r
         where ${within(range)} order by r.name limit 1)
@@ -182,10 +181,22 @@ async function unowned(
       from walk where walk.name is not null
     )
     select name from walk
-    where name is not null and ${owner(here)} is null
+    where name is not null and ${owner} is null
       and (select r.id from repositories r where r.name = walk.name and ${filter}) is not null
     limit ${limit}`.execute(context.database.read);
   return rows;
+}
+
+/** The first component of a repository's name when it is an account's namespace, else null. */
+export function ownerOf(context: RegistryContext, name: RawBuilder<unknown>): RawBuilder<string | null> {
+  return sql`(select n.name from namespaces n where n.name = ${namespaceIn(context, name)})`;
+}
+
+/** The first component of a repository's name; '' of a name that has one only. */
+export function namespaceIn(context: RegistryContext, name: RawBuilder<unknown>): RawBuilder<string> {
+  return context.database.kind === 'sqlite'
+    ? sql`substr(${name}, 1, instr(${name}, '/') - 1)`
+    : sql`left(${name}, greatest(strpos(${name}, '/') - 1, 0))`;
 }
 
 /** The first `most` of both, each once. Names are ASCII, so that this is the database's order. */

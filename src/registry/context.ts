@@ -4,7 +4,9 @@ import type { Schema, Visibility } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
+import type { FactCache } from './fact-cache.ts';
 import type { PullReader } from './pull-reader.ts';
+import type { PullTimes } from './pull-times.ts';
 import type { UploadHashes } from './upload-hashes.ts';
 
 /** Moments of a push at which a test may pull the plug; see `tests/crash`. */
@@ -34,6 +36,8 @@ export interface RegistryContext {
   database: Database;
   store: BlobStore;
   pull: PullReader;
+  pullTimes: PullTimes;
+  facts: FactCache;
   hashes: UploadHashes;
   policy: RegistryPolicy;
   /** Of a repository that a push makes. */
@@ -71,8 +75,9 @@ export interface RegistryRecord {
     | 'tag.delete'
     | 'tag.rollback'
     | 'tag.promote'
-    | 'blob.delete';
-  /** `alice/app`, `alice/app:1.0` or `alice/app@sha256:…` */
+    | 'blob.delete'
+    | 'garbage.collect';
+  /** `alice/app`, `alice/app:1.0` or `alice/app@sha256:…`; a collection's id */
   subject: string;
   detail?: Record<string, unknown>;
 }

@@ -1,10 +1,10 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { MANIFEST_SHAPES } from '../oci/media-types.ts';
 import { isRepositoryName, parseTag, type RepositoryName } from '../oci/names.ts';
 import { greatest } from './blobs.ts';
 import type { Actor, RegistryContext } from './context.ts';
+import { findDocument, saidOfImage } from './image-documents.ts';
 import { isImmutable, presentName } from './repositories.ts';
 import { currentDigest, deleteTagRow, moveTag } from './tags.ts';
 
@@ -15,8 +15,6 @@ import { currentDigest, deleteTagRow, moveTag } from './tags.ts';
 
 /** Tags that a search among all of them looks at. */
 const MOST_TAGS = 10_000;
-/** A config larger than this is not read for its labels. */
-const CONFIG_MAX_BYTES = 1024 * 1024;
 const MOST_BATCH = 500;
 
 type Rows = Pick<Kysely<Schema>, 'selectFrom'>;
@@ -75,68 +73,11 @@ export async function describeImage(
   digest: Digest,
 ): Promise<{ annotations: Record<string, string>; bytes: number }> {
   const repository = await repositoryOf(context.database.read, name);
-  const top = repository && (await manifestOf(context, repository.id, digest));
+  const top = repository && (await findDocument(context, repository.id, digest));
   if (repository === undefined || top === undefined) return { annotations: {}, bytes: 0 };
-  const isIndex = MANIFEST_SHAPES[top.mediaType as keyof typeof MANIFEST_SHAPES] === 'index';
-  const first = isIndex ? top.document.manifests?.find((entry) => isImagePlatform(entry)) : undefined;
-  const image = first?.digest === undefined ? top : await manifestOf(context, repository.id, first.digest);
-  const layers = image?.document.layers ?? [];
-  const bytes = layers.reduce((sum, layer) => sum + (layer.size ?? 0), image?.document.config?.size ?? 0);
-  const annotations = {
-    ...(await labelsOf(context, image?.document.config)),
-    ...image?.document.annotations,
-    ...(isIndex ? top.document.annotations : {}),
-  };
-  return { annotations, bytes };
-}
-
-interface Entry {
-  digest?: Digest;
-  size?: number;
-  platform?: { os?: string };
-}
-
-interface Document {
-  annotations?: Record<string, string>;
-  config?: Entry;
-  layers?: Entry[];
-  manifests?: Entry[];
-}
-
-async function manifestOf(
-  context: RegistryContext,
-  repositoryId: number,
-  digest: Digest,
-): Promise<{ mediaType: string; document: Document } | undefined> {
-  const row = await context.database.read
-    .selectFrom('manifests')
-    .select(['content', 'media_type'])
-    .where('repository_id', '=', repositoryId)
-    .where('digest', '=', digest)
-    .executeTakeFirst();
-  // It was checked when it was pushed.
-  return row && { mediaType: row.media_type, document: JSON.parse(new TextDecoder().decode(row.content)) as Document };
-}
-
-/** Not BuildKit's attestation, which is an entry of the platform unknown/unknown. */
-function isImagePlatform(entry: Entry): boolean {
-  return entry.platform?.os !== 'unknown';
-}
-
-async function labelsOf(context: RegistryContext, config: Entry | undefined): Promise<Record<string, string>> {
-  if (config?.digest === undefined || (config.size ?? 0) > CONFIG_MAX_BYTES) return {};
-  const blob = await context.store.read(config.digest);
-  if (blob?.kind !== 'bytes' || blob.size > CONFIG_MAX_BYTES) return {};
-  try {
-    const document = JSON.parse(await blob.bytes.text()) as { config?: { Labels?: unknown } } | null;
-    const labels = document?.config?.Labels ?? {};
-    return Object.fromEntries(
-      Object.entries(labels).filter((label): label is [string, string] => typeof label[1] === 'string'),
-    );
-  } catch {
-    // An artifact's config may be anything.
-    return {};
-  }
+  const { annotations, image } = await saidOfImage(context, repository.id, top.document);
+  const layers = image?.layers ?? [];
+  return { annotations, bytes: layers.reduce((sum, layer) => sum + layer.size, image?.config?.size ?? 0) };
 }
 
 /** Keeps garbage collection off a manifest for a grace window. False when it is not there. */

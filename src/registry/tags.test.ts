@@ -3,7 +3,7 @@ import { onEachDatabase } from '../database/test-databases.ts';
 import type { Digest } from '../oci/digest.ts';
 import { deleteManifest } from './manifests.ts';
 import { setImmutableTags } from './repositories.ts';
-import { deleteTag, listTagRows, listTags, tagHistory } from './tags.ts';
+import { deleteTag, listTags, tagHistory } from './tags.ts';
 import {
   ACTOR,
   codeOf,
@@ -125,13 +125,6 @@ onEachDatabase('tags', (newPlace) => {
       });
       expect(await listTags(context, named('ends'), { limit: 0 })).toEqual({ tags: [], more: true });
       expect(await listTags(context, named('ends'), { last: 'b', limit: 2 })).toEqual({ tags: [], more: false });
-    });
-
-    test('show what each tag names', async () => {
-      const { context } = registry;
-      const { digest } = await pushImage(context, 'rows', 'one', 'a');
-      const { tags } = await listTagRows(context, named('rows'), { limit: 10 });
-      expect(tags.map(({ name, digest }) => ({ name, digest }))).toEqual([{ name: tagged('a'), digest }]);
     });
   });
 

@@ -15,12 +15,6 @@ export interface TagPrecondition {
   none?: readonly string[] | undefined;
 }
 
-export interface TagRow {
-  name: Tag;
-  digest: Digest;
-  updatedAt: number;
-}
-
 export interface TagHistoryEntry {
   id: number;
   tag: Tag;
@@ -41,29 +35,16 @@ export async function listTags(
   name: RepositoryName,
   page: { last?: string | undefined; limit: number },
 ): Promise<{ tags: Tag[]; more: boolean }> {
-  const { tags, more } = await listTagRows(context, name, page);
-  return { tags: tags.map((tag) => tag.name), more };
-}
-
-/** As `listTags`, with what each tag points at. @throws OciError NAME_UNKNOWN */
-export async function listTagRows(
-  context: RegistryContext,
-  name: RepositoryName,
-  page: { last?: string | undefined; limit: number },
-): Promise<{ tags: TagRow[]; more: boolean }> {
   const repository = await getRepository(context, name);
   const rows = await context.database.read
     .selectFrom('tags')
-    .select(['name', 'digest', 'updated_at'])
+    .select('name')
     .where('repository_id', '=', repository.id)
     .where('name', '>', (page.last ?? '') as Tag)
     .orderBy('name')
     .limit(page.limit + 1)
     .execute();
-  return {
-    tags: rows.slice(0, page.limit).map((row) => ({ name: row.name, digest: row.digest, updatedAt: row.updated_at })),
-    more: rows.length > page.limit,
-  };
+  return { tags: rows.slice(0, page.limit).map((row) => row.name), more: rows.length > page.limit };
 }
 
 /** Deletes a tag; its manifest stays for the keep window (end-9). @throws OciError MANIFEST_UNKNOWN, PRECONDITION_FAILED, DENIED */

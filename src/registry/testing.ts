@@ -9,10 +9,12 @@ import { parseReference, parseRepositoryName, parseTag, type RepositoryName, typ
 import { testFolder } from '../storage/contract.ts';
 import { FilesystemBlobStore } from '../storage/filesystem/filesystem-blob-store.ts';
 import type { Actor, RegistryContext, RegistryPolicy } from './context.ts';
+import { FactCache } from './fact-cache.ts';
 import { collectGarbage, type GarbageResult } from './garbage/collect.ts';
 import type { GarbageItem } from './garbage/run.ts';
 import { putManifest } from './manifests.ts';
 import { PullReader } from './pull-reader.ts';
+import { PullTimes } from './pull-times.ts';
 import type { TagPrecondition } from './tags.ts';
 import { UploadHashes } from './upload-hashes.ts';
 import { completeUpload, startUpload } from './uploads.ts';
@@ -51,6 +53,8 @@ export async function openTestRegistry(
       database,
       store: new FilesystemBlobStore({ root }),
       pull: new PullReader(database),
+      pullTimes: new PullTimes(),
+      facts: new FactCache(),
       hashes: new UploadHashes(),
       policy: { ...POLICY, ...policy },
       defaultVisibility: 'private',

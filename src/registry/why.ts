@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import { isRepositoryName } from '../oci/names.ts';
 import type { RegistryContext } from './context.ts';
-import { reach, readGraph } from './garbage/graph.ts';
+import { chains } from './keepers.ts';
 
 /** One chain from a root to the digest, in words. */
 export interface Reason {
@@ -81,45 +81,6 @@ async function named(context: RegistryContext, reason: Reason): Promise<Reason[]
   if (reason.root !== 'in use' || root === undefined || !isRepositoryName(reason.repository)) return [reason];
   const users = await context.usersOf(context.database.read, root, reason.repository);
   return users.length === 0 ? [reason] : users.map((user) => ({ ...reason, root: user }));
-}
-
-/** For each root that reaches one of `targets`, a shortest path. */
-async function chains(
-  context: RegistryContext,
-  repository: { id: number; name: string },
-  targets: readonly Digest[],
-  inUse: ReadonlySet<Digest>,
-): Promise<Reason[]> {
-  if (targets.length === 0) return [];
-  const graph = await readGraph(context, repository.id, inUse);
-  const wanted = new Set(targets);
-  const reasons: Reason[] = [];
-  for (const [root, because] of graph.roots) {
-    if (![...reach(graph, [root])].some((digest) => wanted.has(digest))) continue;
-    const path = shortestPath(graph.keeps, root, wanted);
-    for (const reason of because) reasons.push({ repository: repository.name, root: reason, path });
-  }
-  return reasons;
-}
-
-function shortestPath(keeps: ReadonlyMap<Digest, Digest[]>, from: Digest, targets: ReadonlySet<Digest>): Digest[] {
-  const cameFrom = new Map<Digest, Digest | undefined>([[from, undefined]]);
-  const waiting = [from];
-  for (let i = 0; i < waiting.length; i++) {
-    const digest = waiting[i];
-    if (digest === undefined) break;
-    if (targets.has(digest)) {
-      const path: Digest[] = [];
-      for (let at: Digest | undefined = digest; at !== undefined; at = cameFrom.get(at)) path.unshift(at);
-      return path;
-    }
-    for (const next of keeps.get(digest) ?? []) {
-      if (cameFrom.has(next)) continue;
-      cameFrom.set(next, digest);
-      waiting.push(next);
-    }
-  }
-  return [from];
 }
 
 function iso(ms: number): string {

@@ -18,7 +18,8 @@ import {
   type TargetRow,
 } from './find.ts';
 import { lockOf } from './lock.ts';
-import { type DescribedImage, describedImages } from './releases.ts';
+import { expectedServices } from './measure.ts';
+import { type DescribedImage, describedImages, imagesOfRelease } from './releases.ts';
 import { stableBefore } from './stable.ts';
 
 /** Times are ms since 1970. */
@@ -311,6 +312,8 @@ export interface EnvironmentStatus {
   queued: Deployment | null;
   /** The number that an undo would bring back. */
   rollback: number | null;
+  /** Services of the current release that are not to be running. */
+  idle: string[];
 }
 
 export async function environmentStatus(
@@ -323,10 +326,13 @@ export async function environmentStatus(
   const queued = await queuedDeployment(read, environment.id);
   const describe = (row: DeploymentRow | undefined) =>
     row === undefined ? null : describeDeployment(context, read, stack, environment, row);
+  const expected = current === undefined ? undefined : await expectedServices(read, stack, current);
+  const images = current === undefined ? [] : await imagesOfRelease(read, current.release_id);
   return {
     current: await describe(current),
     queued: await describe(queued),
     rollback: current === undefined ? null : ((await stableBefore(read, current))?.number ?? null),
+    idle: images.map(({ service }) => service).filter((service) => expected?.has(service) === false),
   };
 }
 

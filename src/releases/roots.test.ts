@@ -5,7 +5,7 @@ import { deleteManifest } from '../registry/manifests.ts';
 import { deleteTag } from '../registry/tags.ts';
 import { descriptor, indexOf, inventory, named, pulled, pushImage, pushManifest, tagged } from '../registry/testing.ts';
 import { createRelease } from './releases.ts';
-import { digestsInUse, expireReleases, usersOf } from './roots.ts';
+import { countUsersBeside, digestsInUse, expireReleases, imageUsers, usersOf } from './roots.ts';
 import { revokeTarget } from './targets.ts';
 import {
   ALICE,
@@ -50,6 +50,42 @@ onEachDatabase('what releases keep in the registry', (newPlace) => {
       'release 1 of alice/shop',
     ]);
     expect((await digestsInUse(read())).has(digest)).toBe(true);
+  });
+
+  test('is told of by those namespaces alone that are asked for, and the others are counted', async () => {
+    const digest = await release('a');
+    const web = named('alice/web');
+    const place = { namespace: 'alice', stack: 'shop' };
+    const users = [
+      { ...place, environment: 'test', running: true, text: 'target one of alice/shop@test runs it' },
+      { ...place, environment: 'test', running: false, text: 'deployment v1 of alice/shop@test (current)' },
+      { ...place, environment: null, running: false, text: 'release 1 of alice/shop' },
+    ];
+    for (const namespaces of ['all', ['alice', 'bob']] as const) {
+      expect(await imageUsers(read(), [digest], namespaces, web)).toEqual(users);
+      expect(await countUsersBeside(read(), [digest], namespaces, web)).toBe(0);
+    }
+    for (const namespaces of [[], ['bob']]) {
+      expect(await imageUsers(read(), [digest], namespaces, web)).toEqual([]);
+      // The target and the deployment.
+      expect(await countUsersBeside(read(), [digest], namespaces, web)).toBe(2);
+    }
+    const other = named('alice/api');
+    expect(await imageUsers(read(), [digest], 'all', other)).toEqual([]);
+    expect(await countUsersBeside(read(), [digest], [], other)).toBe(0);
+  });
+
+  test('of several manifests has each user once', async () => {
+    const first = await release('a');
+    const second = await release('b');
+    const texts = (await imageUsers(read(), [first, second], 'all')).map(({ text }) => text);
+    expect(texts).toEqual([
+      'target one of alice/shop@test runs it',
+      'deployment v2 of alice/shop@test (current)',
+      'deployment v1 of alice/shop@test (can be rolled back to)',
+      'release 2 of alice/shop',
+      'release 1 of alice/shop',
+    ]);
   });
 
   test('can not be deleted, and the refusal lists the users', async () => {

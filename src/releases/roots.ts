@@ -12,22 +12,118 @@ import { keptStable } from './stable.ts';
  * it, waits for it, or has it among its newest `keepStable` stable deployments; `expireReleases` decides that, and it is never taken back.
  */
 
+/** Who uses a manifest: a deployment, a target that runs it, or a release that was not deployed. */
+export interface ImageUser {
+  namespace: string;
+  stack: string;
+  /** null: a release of the stack has it */
+  environment: string | null;
+  /** Whether a target says that it runs it. */
+  running: boolean;
+  /** A line, for messages. */
+  text: string;
+}
+
+/** Whose stacks are looked at. */
+export type StackNamespaces = 'all' | readonly string[];
+
 /**
  * Who uses a manifest: a line each, for messages.
  *
  * @param repository only what uses it from there, by that name or a former one: others who have the same bytes are nobody's business
  */
 export async function usersOf(rows: Rows, digest: Digest, repository?: RepositoryName): Promise<string[]> {
+  const users = await imageUsers(rows, [digest], 'all', repository);
+  return users.map((user) => user.text);
+}
+
+const MOST = 100;
+
+/** Who uses any of these manifests, each line once, at most 100: targets first, then deployments, the newest first, then releases. */
+export async function imageUsers(
+  rows: Rows,
+  digests: readonly Digest[],
+  namespaces: StackNamespaces,
+  repository?: RepositoryName,
+): Promise<ImageUser[]> {
+  if (digests.length === 0 || namespaces.length === 0) return [];
   const names = repository === undefined ? undefined : await namesOf(rows, repository);
-  const users: string[] = [];
-  const running = await rows
+  const ofThese = { digests, names };
+  const users: ImageUser[] = [];
+  for (const row of await runningOn(rows, ofThese)
+    .$if(namespaces !== 'all', (query) => query.where('n.name', 'in', [...namespaces]))
+    .select(['t.name as target', 'e.name as environment', 's.name as stack', 'n.name as namespace'])
+    .orderBy('t.id')
+    .limit(MOST)
+    .execute()) {
+    const { target, ...place } = row;
+    const text = `target ${target} of ${place.namespace}/${place.stack}@${place.environment} runs it`;
+    users.push({ ...place, running: true, text });
+  }
+  for (const row of await deployed(rows, ofThese)
+    .$if(namespaces !== 'all', (query) => query.where('n.name', 'in', [...namespaces]))
+    .select(['d.id', 'd.number', 'd.stable_at', 'd.status', 'e.name as environment', 'e.current_deployment_id'])
+    .select(['s.name as stack', 'n.name as namespace'])
+    .orderBy('d.id', 'desc')
+    .limit(MOST)
+    .execute()) {
+    const { namespace, stack, environment } = row;
+    const what =
+      row.id === row.current_deployment_id
+        ? 'current'
+        : row.stable_at !== null
+          ? 'can be rolled back to'
+          : row.status.replace('_', ' ');
+    const text = `deployment v${row.number} of ${namespace}/${stack}@${environment} (${what})`;
+    users.push({ namespace, stack, environment, running: false, text });
+  }
+  for (const row of await released(rows, ofThese)
+    .$if(namespaces !== 'all', (query) => query.where('n.name', 'in', [...namespaces]))
+    .select(['r.number', 's.name as stack', 'n.name as namespace'])
+    .orderBy('r.id', 'desc')
+    .limit(MOST)
+    .execute()) {
+    const { number, namespace, stack } = row;
+    const text = `release ${number} of ${namespace}/${stack}`;
+    users.push({ namespace, stack, environment: null, running: false, text });
+  }
+  return [...new Map(users.map((user) => [user.text, user])).values()].slice(0, MOST);
+}
+
+/** How many deployments and targets of other namespaces than these use any of these manifests. */
+export async function countUsersBeside(
+  rows: Rows,
+  digests: readonly Digest[],
+  namespaces: StackNamespaces,
+  repository: RepositoryName,
+): Promise<number> {
+  if (digests.length === 0 || namespaces === 'all') return 0;
+  const ofThese = { digests, names: await namesOf(rows, repository) };
+  const targets = await runningOn(rows, ofThese)
+    .$if(namespaces.length > 0, (query) => query.where('n.name', 'not in', namespaces))
+    .select((select) => select.fn.count<number | string>('t.id').distinct().as('count'))
+    .executeTakeFirstOrThrow();
+  const deployments = await deployed(rows, ofThese)
+    .$if(namespaces.length > 0, (query) => query.where('n.name', 'not in', namespaces))
+    .select((select) => select.fn.count<number | string>('d.id').distinct().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(targets.count) + Number(deployments.count);
+}
+
+/** Manifests, and the names of the repository that they are used from; undefined: of any. */
+interface OfThese {
+  digests: readonly Digest[];
+  names: readonly RepositoryName[] | undefined;
+}
+
+function runningOn(rows: Rows, { digests, names }: OfThese) {
+  return rows
     .selectFrom('target_images as i')
     .innerJoin('targets as t', 't.id', 'i.target_id')
     .innerJoin('environments as e', 'e.id', 't.environment_id')
     .innerJoin('stacks as s', 's.id', 'e.stack_id')
     .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
-    .select(['t.name as target', 'e.name as environment', 's.name as stack', 'n.name as namespace'])
-    .where('i.digest', '=', digest)
+    .where('i.digest', 'in', digests)
     .where((where) =>
       where.exists(
         where
@@ -35,65 +131,35 @@ export async function usersOf(rows: Rows, digest: Digest, repository?: Repositor
           .innerJoin('releases as r', 'r.id', 'own.release_id')
           .select('own.digest')
           .whereRef('r.stack_id', '=', 's.id')
-          .where('own.digest', '=', digest)
+          .whereRef('own.digest', '=', 'i.digest')
           .$if(names !== undefined, (query) => query.where('own.repository', 'in', names ?? [])),
       ),
-    )
-    .orderBy('t.id')
-    .limit(MOST)
-    .execute();
-  for (const row of running) {
-    users.push(`target ${row.target} of ${row.namespace}/${row.stack}@${row.environment} runs it`);
-  }
-  const deployed = await rows
+    );
+}
+
+function deployed(rows: Rows, { digests, names }: OfThese) {
+  return rows
     .selectFrom('release_images as i')
     .innerJoin('releases as r', 'r.id', 'i.release_id')
     .innerJoin('deployments as d', 'd.release_id', 'r.id')
     .innerJoin('environments as e', 'e.id', 'd.environment_id')
     .innerJoin('stacks as s', 's.id', 'e.stack_id')
     .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
-    .select([
-      'd.id',
-      'd.number',
-      'd.stable_at',
-      'd.status',
-      'e.name as environment',
-      'e.current_deployment_id',
-      's.name as stack',
-      'n.name as namespace',
-    ])
-    .where('i.digest', '=', digest)
+    .where('i.digest', 'in', digests)
     .where('r.expired_at', 'is', null)
-    .$if(names !== undefined, (query) => query.where('i.repository', 'in', names ?? []))
-    .orderBy('d.id', 'desc')
-    .limit(MOST)
-    .execute();
-  for (const row of deployed) {
-    const what =
-      row.id === row.current_deployment_id
-        ? 'current'
-        : row.stable_at !== null
-          ? 'can be rolled back to'
-          : row.status.replace('_', ' ');
-    users.push(`deployment v${row.number} of ${row.namespace}/${row.stack}@${row.environment} (${what})`);
-  }
-  const released = await rows
+    .$if(names !== undefined, (query) => query.where('i.repository', 'in', names ?? []));
+}
+
+function released(rows: Rows, { digests, names }: OfThese) {
+  return rows
     .selectFrom('release_images as i')
     .innerJoin('releases as r', 'r.id', 'i.release_id')
     .innerJoin('stacks as s', 's.id', 'r.stack_id')
     .innerJoin('namespaces as n', 'n.id', 's.namespace_id')
-    .select(['r.number', 's.name as stack', 'n.name as namespace'])
-    .where('i.digest', '=', digest)
+    .where('i.digest', 'in', digests)
     .where('r.expired_at', 'is', null)
-    .$if(names !== undefined, (query) => query.where('i.repository', 'in', names ?? []))
-    .orderBy('r.id', 'desc')
-    .limit(MOST)
-    .execute();
-  for (const row of released) users.push(`release ${row.number} of ${row.namespace}/${row.stack}`);
-  return [...new Set(users)].slice(0, MOST);
+    .$if(names !== undefined, (query) => query.where('i.repository', 'in', names ?? []));
 }
-
-const MOST = 100;
 
 /** What the repository is called, and was. */
 async function namesOf(rows: Rows, repository: RepositoryName): Promise<RepositoryName[]> {

@@ -51,6 +51,17 @@ export interface BlobStore {
 
   /** Every upload, in no given order. */
   listUploads(): AsyncIterable<StoredUploadInfo>;
+
+  /**
+   * What the place can hold in all and what is left of it for this process, in bytes; others may use the same place. Undefined
+   * where a store has no such bound.
+   */
+  space(): Promise<StoreSpace | undefined>;
+}
+
+export interface StoreSpace {
+  total: number;
+  free: number;
 }
 
 export interface UploadWriter {

@@ -38,6 +38,7 @@ export function blobStoreContract(driver: string, open: () => Promise<StoreUnder
     commits(current);
     reads(current);
     lists(current);
+    spaces(current);
   });
 }
 
@@ -314,6 +315,25 @@ function lists(current: Current): void {
     const found = await all(store.listUploads());
     expect(found.map((upload) => upload.id).sort()).toEqual([UPLOAD, OTHER]);
     for (const { modifiedAt } of found) expect(modifiedAt).toBeWithin(from, Date.now() + 2_000);
+  });
+}
+
+function spaces(current: Current): void {
+  test('the space that is left is a part of all there is, and less after bytes were stored', async () => {
+    const { store } = current();
+    const before = await store.space();
+    if (before === undefined) return;
+    expect(before.total).toBeGreaterThan(0);
+    expect(before.free).toBeWithin(0, before.total + 1);
+    expect(Number.isSafeInteger(before.total) && Number.isSafeInteger(before.free)).toBe(true);
+    // Others use the same place, and may give back more in a moment than is stored here.
+    let less = false;
+    for (let i = 0; i < 5 && !less; i++) {
+      const free = (await store.space())?.free ?? 0;
+      await put(store, new Uint8Array(8 * 1024 * 1024).fill(i + 1));
+      less = ((await store.space())?.free ?? 0) < free;
+    }
+    expect(less).toBe(true);
   });
 }
 

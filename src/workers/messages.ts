@@ -7,14 +7,22 @@ export type FromWorker =
   | { kind: 'ready'; url: string; setup?: string }
   | { kind: 'failed'; reason: string }
   | { kind: 'metrics-wanted'; request: number }
+  | { kind: 'garbage-wanted'; run: GarbageOrder }
   | { kind: 'metrics'; request: string; metrics: WorkerMetrics };
 
 export type FromSupervisor =
   | { kind: 'serve'; order: WorkerOrder }
   | { kind: 'stop' }
   | { kind: 'garbage'; totals: GarbageTotals }
+  | { kind: 'garbage-ended'; run: string }
   | { kind: 'report-metrics'; request: string }
   | { kind: 'all-metrics'; request: number; metrics: WorkerMetrics[] };
+
+/** A collection that somebody asked for, by the id under which it is written down. */
+export interface GarbageOrder {
+  id: string;
+  dryRun: boolean;
+}
 
 /** prom-client's metrics as JSON, as its `AggregatorRegistry` takes them. */
 export type WorkerMetrics = MetricObjectWithValues<MetricValue<string>>[];

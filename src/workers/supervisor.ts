@@ -1,24 +1,24 @@
 import { mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import type { Subprocess } from 'bun';
 import type { Logger } from 'pino';
-import type { Settings } from '../config/settings.ts';
+import { type Settings, usualWorkers } from '../config/settings.ts';
 import type { GarbageTotals } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
 import { lockData } from './data-lock.ts';
-import type { WorkerMetrics } from './messages.ts';
+import type { GarbageOrder, WorkerMetrics } from './messages.ts';
 import type { WorkerOrder } from './order.ts';
 import { choosePort } from './port.ts';
 import { selfCommand } from './self.ts';
 import { StartError } from './start-error.ts';
 import { WorkerProcess } from './worker-process.ts';
 
-const MOST_WORKERS = 4;
 const COLLECT_WITHIN_MS = 1_500;
 /** A worker that ends sooner than this after its start is started again only after a pause. */
 const QUICK_END_MS = 1_000;
 const PAUSE_MS = 500;
 const MOST_PAUSE_MS = 30_000;
+
+type CollectionResult = Partial<GarbageTotals & { seconds: number }>;
 
 interface Worker {
   number: number;
@@ -29,7 +29,7 @@ interface Worker {
 
 /**
  * `berth serve`: takes the data directory, brings it up to date, starts workers that share the port, replaces one
- * that dies, and runs the scheduled garbage collection as a process of its own. It serves no request itself.
+ * that dies, and runs garbage collections, scheduled or asked for, as processes of their own. It serves no request itself.
  */
 export class Supervisor {
   readonly settings: Settings;
@@ -52,7 +52,8 @@ export class Supervisor {
   setup: string | undefined;
   #starts = 0;
   #stopping = false;
-  #gc: { timer?: Timer; child?: Subprocess } = {};
+  readonly #collecting = new Set<Subprocess>();
+  #collectionTimer: Timer | undefined;
 
   private constructor(settings: Settings, unlock: () => void) {
     this.settings = settings;
@@ -71,7 +72,7 @@ export class Supervisor {
     let supervisor: Supervisor | undefined;
     try {
       const { host, port } = await choosePort(settings.host, settings.port);
-      const workers = settings.workers ?? Math.min(availableParallelism(), MOST_WORKERS);
+      const workers = settings.workers ?? usualWorkers();
       supervisor = new Supervisor({ ...settings, host, port, workers }, unlock);
       await supervisor.#startWorkers(workers, firstWorker);
       supervisor.#scheduleGarbageCollection();
@@ -92,13 +93,13 @@ export class Supervisor {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    clearTimeout(this.#gc.timer);
-    this.#gc.child?.kill('SIGTERM');
+    clearTimeout(this.#collectionTimer);
+    for (const child of this.#collecting) child.kill('SIGTERM');
     this.#log.info('stopping');
     for (const worker of this.#workers.values()) worker.process.send({ kind: 'stop' });
     const late = setTimeout(() => this.kill(), this.settings.shutdownTimeout + 5_000);
     await Promise.all([...this.#workers.values()].map((worker) => worker.process.exited));
-    await this.#gc.child?.exited;
+    await Promise.all([...this.#collecting].map((child) => child.exited));
     clearTimeout(late);
     this.#unlock();
     await flushLog(this.#log);
@@ -108,7 +109,7 @@ export class Supervisor {
   /** Ends every worker at once. */
   kill(): void {
     this.#stopping = true;
-    this.#gc.child?.kill('SIGKILL');
+    for (const child of this.#collecting) child.kill('SIGKILL');
     for (const worker of this.#workers.values()) worker.process.kill();
   }
 
@@ -135,6 +136,7 @@ export class Supervisor {
           this.setup = message.setup ?? this.setup;
           ready.resolve();
         } else if (message.kind === 'failed') ready.reject(new StartError(message.reason));
+        else if (message.kind === 'garbage-wanted') void this.#collectOnRequest(message.run);
         else if (message.kind === 'metrics-wanted') void this.#collectMetrics(worker, message.request);
         else this.#gatherMetrics(message.request, message.metrics);
       },
@@ -176,17 +178,35 @@ export class Supervisor {
 
   #scheduleGarbageCollection(): void {
     if (this.settings.gcInterval === 0 || this.#stopping) return;
-    this.#gc.timer = setTimeout(() => {
-      this.#collectGarbage()
+    this.#collectionTimer = setTimeout(() => {
+      this.#collectOnSchedule()
         .catch((error: unknown) => this.#log.error({ err: error }, 'garbage collection could not be started'))
         .finally(() => this.#scheduleGarbageCollection());
     }, this.settings.gcInterval);
   }
 
+  async #collectOnSchedule(): Promise<void> {
+    const { code, result } = await this.#collectGarbage(['--started-by', 'schedule']);
+    if (!this.#stopping) this.#count(code, result);
+  }
+
+  /** A worker is told of the end, since a process that was killed has not written it down itself. */
+  async #collectOnRequest({ id, dryRun }: GarbageOrder): Promise<void> {
+    if (this.#stopping) return;
+    try {
+      const { code, result } = await this.#collectGarbage(['--run', id, ...(dryRun ? ['--dry-run'] : [])]);
+      if (!dryRun && !this.#stopping) this.#count(code, result);
+    } catch (error) {
+      this.#log.error({ err: error, run: id }, 'garbage collection could not be started');
+    }
+    const [worker] = this.#workers.values();
+    worker?.process.send({ kind: 'garbage-ended', run: id });
+  }
+
   /** In a process of its own: a large collection takes no time from requests, and its memory goes with it. */
-  async #collectGarbage(): Promise<void> {
+  async #collectGarbage(flags: readonly string[]): Promise<{ code: number; result: CollectionResult | undefined }> {
     const { data, database, gcGrace, tagHistoryWindow, uploadExpiry } = this.settings;
-    const child = Bun.spawn([...selfCommand(), 'gc', '--output', 'json'], {
+    const child = Bun.spawn([...selfCommand(), 'gc', '--output', 'json', ...flags], {
       env: {
         ...process.env,
         BERTH_DATA: data,
@@ -199,13 +219,16 @@ export class Supervisor {
       stdout: 'pipe',
       stderr: 'inherit',
     });
-    this.#gc.child = child;
-    const text = await new Response(child.stdout).text();
-    const code = await child.exited;
-    if (!this.#stopping) this.#count(code, parsed(text));
+    this.#collecting.add(child);
+    try {
+      const text = await new Response(child.stdout).text();
+      return { code: await child.exited, result: parsed(text) };
+    } finally {
+      this.#collecting.delete(child);
+    }
   }
 
-  #count(code: number, result: Partial<GarbageTotals & { seconds: number }> | undefined): void {
+  #count(code: number, result: CollectionResult | undefined): void {
     const totals = this.#totals;
     if (code === 0 && result !== undefined) {
       this.#log.info({ result }, 'garbage collected');
@@ -250,7 +273,7 @@ function makeDirectory(data: string): void {
   }
 }
 
-function parsed(text: string): Partial<GarbageTotals> | undefined {
+function parsed(text: string): CollectionResult | undefined {
   try {
     return JSON.parse(text);
   } catch {

@@ -4,6 +4,7 @@ import { readSecretKey, secretKeyPath } from '../config/secret-key.ts';
 import { Instruments } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
 import type { RegistryContext } from '../registry/context.ts';
+import { loseRun } from '../registry/garbage/runs.ts';
 import { forgetHashes, releaseHoldsOf } from '../registry/upload-holder.ts';
 import { Conductor } from '../releases/conductor.ts';
 import { createServer, openRegistry, openReleases, openSetupOf, prepareData, readDatabase } from '../server.ts';
@@ -13,6 +14,8 @@ import type { WorkerOrder } from './order.ts';
 import { storageReason } from './reason.ts';
 
 const METRICS_WITHIN_MS = 3_000;
+const PULL_TIMES_EVERY_MS = 60_000;
+const PULL_TIMES_WITHIN_MS = 3_000;
 
 /** Serves until the supervisor says stop, or is gone. When it can't, it tells the supervisor why and ends. */
 export async function runWorker(order: WorkerOrder): Promise<void> {
@@ -70,6 +73,7 @@ async function serve(order: WorkerOrder): Promise<void> {
       const contentType = measured.registry.contentType;
       return { contentType, text: await AggregatorRegistry.aggregate(metrics).metrics() };
     },
+    garbage: { start: (run) => tell({ kind: 'garbage-wanted', run }) },
   });
   const server = Bun.serve({
     hostname: settings.host,
@@ -95,6 +99,12 @@ async function serve(order: WorkerOrder): Promise<void> {
     return metrics;
   }
 
+  const writePullTimes = () =>
+    registry.pullTimes
+      .flush(registry.database)
+      .catch((error: unknown) => log.warn({ err: error }, 'the times of pulls could not be written'));
+  const pullTimes = setInterval(writePullTimes, PULL_TIMES_EVERY_MS);
+
   async function stop(): Promise<void> {
     if (!accepting) return;
     accepting = false;
@@ -108,6 +118,9 @@ async function serve(order: WorkerOrder): Promise<void> {
     while (server.pendingRequests > 0) await Bun.sleep(20);
     clearTimeout(late);
     await server.stop(true);
+    clearInterval(pullTimes);
+    // Not worth a long wait for a database that is gone.
+    await Promise.race([writePullTimes(), Bun.sleep(PULL_TIMES_WITHIN_MS)]);
     await close();
     await flushLog(log);
     process.exit(0);
@@ -116,7 +129,11 @@ async function serve(order: WorkerOrder): Promise<void> {
   process.on('message', (message: FromSupervisor) => {
     if (message.kind === 'stop') void stop();
     else if (message.kind === 'garbage') garbage = message.totals;
-    else if (message.kind === 'all-metrics') waiting.get(message.request)?.(message.metrics);
+    else if (message.kind === 'garbage-ended') {
+      void loseRun(registry, message.run).catch((error: unknown) =>
+        log.warn({ err: error, run: message.run }, 'the end of a garbage collection could not be written down'),
+      );
+    } else if (message.kind === 'all-metrics') waiting.get(message.request)?.(message.metrics);
     else if (message.kind === 'report-metrics') {
       void measured.registry
         .getMetricsAsJSON()

@@ -11,6 +11,7 @@ const inNamespace = (status: number) => ({ acme: status, olivia: status, nowhere
 
 const ORGANIZATION = '/api/v1/organizations/:namespace';
 const NAMESPACE = '/api/v1/namespaces/:namespace';
+const COLLECTIONS = '/api/v1/instance/garbage-collections';
 const REPOSITORIES = '/api/v1/repositories/:name{.+}';
 
 const INSTANCE: Record<string, Row> = {
@@ -26,6 +27,15 @@ const INSTANCE: Record<string, Row> = {
   'GET /api/v1/audit': { asks: 'administrator', ok: 200 },
   'GET /api/v1/audit/export': { asks: 'administrator', ok: 200 },
   [`GET ${NAMESPACE}/audit`]: { asks: 'admin', ok: 200 },
+  'GET /api/v1/instance/storage': { asks: 'administrator', ok: 200 },
+  'GET /api/v1/instance/settings': { asks: 'administrator', ok: 200 },
+  [`GET ${COLLECTIONS}`]: { asks: 'administrator', ok: 200 },
+  [`POST ${COLLECTIONS}`]: { asks: 'administrator', ok: 202, send: json({ dryRun: true }) },
+  // There is one only where somebody has just begun it.
+  [`GET ${COLLECTIONS}/:id`]: { asks: 'administrator', ok: 404, send: () => ({ params: { id: 'none' } }) },
+  'GET /api/v1/address-check': { asks: 'none', ok: 200 },
+  // What is sent is thrown away.
+  'POST /api/v1/address-check/body': { asks: 'account', ok: 200, send: () => ({ body: 'bytes' }), idle: () => true },
 };
 
 const USERS: Record<string, Row> = {
@@ -244,6 +254,8 @@ const MANAGEMENT: Record<string, Row> = {
     send: ({ target }) => ({ json: { confirm: REPOSITORY[isPlace(target) ? target : 'open'] } }),
   },
   [`GET ${REPOSITORIES}/tags`]: read(),
+  [`GET ${REPOSITORIES}/tags/:tag`]: read(),
+  [`DELETE ${REPOSITORIES}/tags/:tag`]: { asks: 'delete', ok: found(204) },
   [`GET ${REPOSITORIES}/tags/:tag/history`]: read(),
   [`POST ${REPOSITORIES}/tags/:tag/rollback`]: { asks: 'write', ok: found(200), send: json({}) },
   [`GET ${REPOSITORIES}/immutable-tags`]: read(),

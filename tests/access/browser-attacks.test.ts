@@ -87,7 +87,14 @@ describe('a request that a page of another site sends', () => {
   });
 
   test('is not allowed by an answer to a preflight', async () => {
-    for (const path of ['/api/v1/user', '/v2/acme/app/manifests/v1', '/auth/token', '/setup', '/api/v1/auth/sign-in']) {
+    for (const path of [
+      '/api/v1/user',
+      '/v2/acme/app/manifests/v1',
+      '/auth/token',
+      '/',
+      '/api/v1/setup',
+      '/api/v1/auth/sign-in',
+    ]) {
       const answer = await town.caller.send('OPTIONS', path, {
         headers: { Origin: 'http://evil.example', 'Access-Control-Request-Method': 'PUT' },
       });

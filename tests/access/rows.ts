@@ -1,8 +1,10 @@
 // One row for each route: the table that the matrix is made from.
+import { PAGE_ROUTES } from '../../src/http/page.ts';
 import { digestOf, mediaTypes } from '../support/registry.ts';
 import { API_ROWS } from './api-rows.ts';
 import { isPlace } from './expected.ts';
-import { LOOSE_BLOB, PASSWORD } from './people.ts';
+import { IMAGE_ROWS } from './image-rows.ts';
+import { LOOSE_BLOB } from './people.ts';
 import { type Call, found, type Row, read } from './row.ts';
 import { STACK_ROWS } from './stack-rows.ts';
 
@@ -79,17 +81,19 @@ export const ROWS: Readonly<Record<string, Row>> = {
     idle: ({ person }) => person === 'agent',
   },
 
-  'GET /setup': { asks: 'open', ok: 404 },
-  'POST /setup': {
-    asks: 'open',
-    ok: 400,
-    send: () => ({ form: { secret: 'berth_setup_guess', username: 'mallory', password: PASSWORD } }),
-  },
+  ...Object.fromEntries(
+    PAGE_ROUTES.filter(({ path }) => !path.startsWith('/assets/')).map(({ method, path }): [string, Row] => [
+      `${method} ${path}`,
+      { asks: 'open', ok: 200 },
+    ]),
+  ),
+  'GET /assets/:file': { asks: 'open', ok: 404, send: () => ({ params: { file: 'missing.js' } }) },
 
   'GET /livez': { asks: 'open', ok: 200 },
   'GET /readyz': { asks: 'open', ok: 200 },
   'GET /metrics': { asks: 'open', ok: 200 },
 
   ...API_ROWS,
+  ...IMAGE_ROWS,
   ...STACK_ROWS,
 };

@@ -110,6 +110,23 @@ describe('tags are history', () => {
     expect((await served.registry.get(`/v2/${repository}/manifests/v1`)).text()).toBe(image.body);
   });
 
+  test('berth tag delete takes a tag alone, says how it comes back, and refuses one that is not there', async () => {
+    const repository = freshName();
+    const image = await served.registry.pushImage(repository, 'v1');
+    const command = (verb: string, tag: string) =>
+      berth(['tag', verb, `${repository}:${tag}`, '--server', served.berth.url]);
+    const { code, stdout } = await command('delete', 'v1');
+    expect([code, stdout]).toEqual([
+      0,
+      `deleted ${repository}:v1; berth tag rollback ${repository}:v1 brings it back\n`,
+    ]);
+    expect((await served.registry.get(`/v2/${repository}/manifests/v1`)).status).toBe(404);
+    expect((await served.registry.get(`/v2/${repository}/manifests/${image.digest}`)).status).toBe(200);
+    expect(await command('delete', 'v1')).toMatchObject({ code: 1, stderr: expect.stringContaining('has no v1') });
+    expect((await command('rollback', 'v1')).code).toBe(0);
+    expect((await served.registry.get(`/v2/${repository}/manifests/v1`)).status).toBe(200);
+  });
+
   test('rollback refuses, saying why, when the manifest is gone or there is nothing to go back to', async () => {
     const repository = freshName();
     const one = await served.registry.pushImage(repository, 'v1');

@@ -21,10 +21,9 @@ onEachDatabase('log-in at a provider', (newPlace) => {
 
   test('the providers are listed, without their secrets', async () => {
     const answer = await at.browser().get('/api/v1/auth/providers');
-    expect(((await answer.json()) as { providers: unknown[] }).providers[0]).toEqual({
-      id: 'corp',
-      name: 'Corporation',
-    });
+    const { providers, password } = (await answer.json()) as { providers: unknown[]; password: boolean };
+    expect(providers[0]).toEqual({ id: 'corp', name: 'Corporation', linked: false });
+    expect(password).toBe(false);
     expect((await at.browser().get('/api/v1/auth/oidc/unknown')).status).toBe(404);
   });
 
@@ -176,9 +175,11 @@ onEachDatabase('log-in at a provider', (newPlace) => {
     const user = await at.passwordLogIn('linker');
     const { url } = (await (await user.post(`${START}/link`, { callbackURL: '/settings' })).json()) as { url: string };
     const before = user.cookie('berth.session_token');
+    expect(await linkedOf(user)).toEqual({ corp: false, password: true });
     const back = await user.get(String(await logInAtProvider(user, at.provider, url, 'linked')));
     expect(back.headers.get('location')).toBe('/settings');
     expect(user.cookie('berth.session_token')).toBe(before);
+    expect(await linkedOf(user)).toEqual({ corp: true, password: true });
     const elsewhere = at.browser();
     await at.logIn(elsewhere, 'linked');
     expect(await at.nameOf(elsewhere)).toBe('linker');
@@ -204,6 +205,7 @@ onEachDatabase('log-in at a provider', (newPlace) => {
     const after = at.browser();
     await at.logIn(after, 'linked');
     expect(await at.nameOf(after)).toBe('other');
+    expect(await linkedOf(after)).toEqual({ corp: true, password: false });
     expect((await after.send('DELETE', `${START}/link`)).status).toBe(409);
   });
 
@@ -306,4 +308,13 @@ async function pushedRepository(berth: TestSessions, name: string): Promise<void
       .values({ name: parseRepositoryName(name), created_at: 1, immutable_tags: null })
       .execute(),
   );
+}
+
+/** What the list of log-in providers says to who is logged in. */
+async function linkedOf(browser: Browser): Promise<{ corp: boolean | undefined; password: boolean }> {
+  const answer = (await (await browser.get('/api/v1/auth/providers')).json()) as {
+    providers: { id: string; linked: boolean }[];
+    password: boolean;
+  };
+  return { corp: answer.providers.find(({ id }) => id === 'corp')?.linked, password: answer.password };
 }

@@ -45,7 +45,22 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['oci/', 'api/'],
   config: ['accounts/'],
   'log.ts': [],
-  'server.ts': ['oci/', 'accounts/', 'config/', 'database/', 'http/', 'registry/', 'releases/', 'storage/', 'log.ts'],
+  // The page, in a browser: it knows the server by its API alone.
+  web: ['oci/', 'api/', 'client/'],
+  // Where the server finds the page's files.
+  'web-files': [],
+  'server.ts': [
+    'oci/',
+    'accounts/',
+    'config/',
+    'database/',
+    'http/',
+    'registry/',
+    'releases/',
+    'storage/',
+    'web-files/',
+    'log.ts',
+  ],
   workers: [
     'oci/',
     'accounts/',
@@ -83,6 +98,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Concrete drivers: `server.ts` alone chooses among them. */
 const DRIVERS = ['storage/filesystem/', 'database/sqlite.ts', 'database/postgres.ts'];
 
+const ROOMS_OF_THE_SERVER = Object.keys(MAY_IMPORT).filter((room) => room !== 'web');
+
 /** Packages that belong to some rooms alone. `files` may use them besides. */
 const PACKAGES: { name: RegExp; rooms: readonly string[]; files?: readonly string[] }[] = [
   { name: /^hono(\/|$)/, rooms: ['http'] },
@@ -92,7 +109,13 @@ const PACKAGES: { name: RegExp; rooms: readonly string[]; files?: readonly strin
   { name: /^jose$/, rooms: ['accounts'] },
   // The data directory is locked by an SQLite lock, which the kernel drops with the process.
   { name: /^bun:sqlite$/, rooms: ['database'], files: ['workers/data-lock.ts'] },
-  { name: /^node:fs(\/|$)/, rooms: ['storage', 'config', 'workers', 'cli', 'agent', 'server.ts'] },
+  { name: /^node:fs(\/|$)/, rooms: ['storage', 'config', 'workers', 'cli', 'agent', 'web-files', 'server.ts'] },
+  {
+    name: /^(react|react-dom|react-markdown|remark-gfm|lucide-react|uqr|@tanstack\/.*|@base-ui\/.*)(\/|$)/,
+    rooms: ['web'],
+  },
+  // The page is a browser's.
+  { name: /^(node|bun):/, rooms: ROOMS_OF_THE_SERVER },
   { name: /^yaml$/, rooms: ['compose'] },
   { name: /^commander$|^cli-progress$/, rooms: ['cli'] },
 ];
@@ -194,7 +217,7 @@ export const noSwitchedOffChecks: Rule = (sources) =>
   programs(sources).flatMap(([path, source]) => [...source.matchAll(SWITCHES)].map(([found]) => `${path}: ${found}`));
 
 function programs(sources: Sources): [string, string][] {
-  return [...sources].filter(([path]) => path.endsWith('.ts') && !isTestCode(path));
+  return [...sources].filter(([path]) => /\.tsx?$/.test(path) && !isTestCode(path));
 }
 
 function roomOf(path: string): string {

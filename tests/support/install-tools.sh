@@ -42,6 +42,8 @@ wrk wrk
 strace strace
 /usr/lib/postgresql/*/bin/postgres postgresql
 nginx nginx
+chromium chromium
+/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
 ip iproute2
 ps procps
 jq jq

@@ -108,7 +108,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
       const { read } = releases.database;
       const stack = await findStack(read, place.namespace, place.stack);
       const row = await findEnvironment(read, stack, place.environment);
-      const { current, queued, rollback } = await environmentStatus(releases, stack, row);
+      const { current, queued, rollback, idle } = await environmentStatus(releases, stack, row);
       const { hold, lock } = environmentInfoOf(await describeEnvironment(read, row));
       return {
         stack: stackName(stack),
@@ -118,6 +118,7 @@ export const ENVIRONMENT_ROUTES: readonly ApiRoute[] = [
         current: current === null ? null : deploymentInfoOf(current),
         queued: queued === null ? null : deploymentInfoOf(queued),
         rollback,
+        idle,
         targets: (await targetsOf(releases, read, row)).map(targetInfoOf),
       };
     },

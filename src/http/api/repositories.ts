@@ -13,7 +13,8 @@ import {
 } from '../../api/repositories.ts';
 import { OciError } from '../../oci/errors.ts';
 import { namespaceOf, parseRepositoryName, type RepositoryName } from '../../oci/names.ts';
-import { listRepositories } from '../../registry/catalog.ts';
+import { type CatalogPage, listRepositories, type ReadableRepositories } from '../../registry/catalog.ts';
+import { newestRepositories } from '../../registry/newest-repositories.ts';
 import { deleteRepository, planRepositoryDeletion } from '../../registry/repository-deletion.ts';
 import {
   createRepository,
@@ -26,8 +27,8 @@ import type { BerthRequest } from '../request.ts';
 import { type ApiContext, type ApiRoute, apiRoute, iso, limitOf } from './route.ts';
 
 /**
- * Repositories as people manage them. A name whose last component is a word of these paths (`alice/tags`) is sent with `%2F` for its
- * slashes.
+ * Repositories as people manage them. A name with a component that is a word of these paths, those of tags or those of images (`alice/tags`,
+ * `alice/images/app`) is sent with `%2F` for its slashes.
  */
 export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
   apiRoute({
@@ -35,18 +36,22 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
     path: '/api/v1/repositories',
     access: 'read',
     target: 'catalog',
-    summary: 'The repositories that you may read, in the order of their names',
+    summary: 'The repositories that you may read, in the order of their names or the newest first',
     chapter: 'repositories',
     query: repositoriesQuery,
     answer: repositoryPage,
     async handler({ registry }, request, { query }) {
-      const { repositories, more } = await listRepositories(registry, await request.readable(), {
+      const page = {
         last: query.last,
         limit: limitOf(request),
         namespace: query.namespace || undefined,
         visibility: query.visibility,
         text: query.q,
-      });
+      };
+      const { repositories, next } =
+        query.sort === 'updated'
+          ? await newestRepositories(registry, await request.readable(), page)
+          : await byName(registry, await request.readable(), page);
       const described = await describeRepositories(registry, repositories);
       return {
         repositories: described.map(({ createdAt, updatedAt, ...repository }) => ({
@@ -54,7 +59,7 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
           createdAt: iso(createdAt),
           updatedAt: iso(updatedAt),
         })),
-        next: more ? (repositories.at(-1) ?? null) : null,
+        next,
       };
     },
   }),
@@ -166,6 +171,11 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
     },
   }),
 ];
+
+async function byName(registry: ApiContext['registry'], readable: ReadableRepositories, page: CatalogPage) {
+  const { repositories, more } = await listRepositories(registry, readable, page);
+  return { repositories, next: more ? (repositories.at(-1) ?? null) : null };
+}
 
 function nameOf(request: BerthRequest): RepositoryName {
   return parseRepositoryName(request.param('name'));

@@ -5,8 +5,10 @@ import type { Credentials } from '../../accounts/credentials.ts';
 import type { UserIdentity } from '../../accounts/identity.ts';
 import type { Passwords } from '../../accounts/passwords.ts';
 import type { PermissionReader } from '../../accounts/permission-reader.ts';
+import type { SettingInfo } from '../../api/administration.ts';
 import { OciError } from '../../oci/errors.ts';
 import type { RegistryContext } from '../../registry/context.ts';
+import type { StorageReader } from '../../registry/storage-figures.ts';
 import type { Conductor } from '../../releases/conductor.ts';
 import type { ReleasesContext } from '../../releases/context.ts';
 import { readJson } from '../body.ts';
@@ -25,8 +27,18 @@ export interface ApiContext {
   sessions: Sessions;
   releases: ReleasesContext;
   conductor: Conductor;
+  storage: StorageReader;
+  garbage: GarbageCollector;
+  /** Every setting as it holds; no secret. */
+  settings: readonly SettingInfo[];
   /** This instance's name, the audience of bearer tokens. */
   service: string;
+}
+
+/** Where garbage is collected: in a process of its own. */
+export interface GarbageCollector {
+  /** Returns at once. How it ends is written down (`findRun`), also when there is no process to be had. */
+  start(run: { id: string; dryRun: boolean }): void;
 }
 
 /** An entry of the API's route table: what `/api/openapi.json` says of it is made from these. */
@@ -54,6 +66,7 @@ export type Chapter =
   | 'invitations'
   | 'repositories'
   | 'tags'
+  | 'images'
   | 'stacks'
   | 'environments'
   | 'releases'

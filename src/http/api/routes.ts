@@ -1,9 +1,11 @@
+import { ADMINISTRATION_ROUTES } from './administration.ts';
 import { AGENT_ROUTES } from './agent.ts';
 import { AUDIT_ROUTES } from './audit.ts';
 import { DEPLOYMENT_ROUTES } from './deployments.ts';
 import { descriptionRoutes } from './description.ts';
 import { ENVIRONMENT_ROUTES } from './environments.ts';
 import { GRANT_ROUTES } from './grants.ts';
+import { IMAGE_ROUTES } from './images.ts';
 import { INSTANCE_ROUTES } from './instance.ts';
 import { INVITATION_ROUTES } from './invitations.ts';
 import { MEMBER_ROUTES } from './members.ts';
@@ -20,9 +22,10 @@ import { TEAM_ROUTES } from './teams.ts';
 import { TOKEN_API_ROUTES } from './tokens.ts';
 import { USER_ROUTES } from './users.ts';
 
-/** The management API, whole. Lists are pages: `next` is the cursor for `?last=`, or null at the end. More exact paths come first. */
+/** The management API, whole. Lists are pages: `next` is the cursor for `?last=`, or null at the end. `protocol.ts` says in which order they are matched. */
 export const API_ROUTES: readonly ApiRoute[] = [
   ...INSTANCE_ROUTES,
+  ...ADMINISTRATION_ROUTES,
   ...SESSION_API_ROUTES,
   ...USER_ROUTES,
   ...TOKEN_API_ROUTES,
@@ -40,6 +43,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   ...AGENT_ROUTES,
   ...AUDIT_ROUTES,
   ...TAG_ROUTES,
+  ...IMAGE_ROUTES,
   ...REPOSITORY_ROUTES,
   ...descriptionRoutes(() => API_ROUTES),
 ];

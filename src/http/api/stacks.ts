@@ -17,7 +17,7 @@ import {
   type Viewpoint,
 } from '../../releases/stacks.ts';
 import type { BerthRequest } from '../request.ts';
-import { type ApiRoute, apiRoute, iso } from './route.ts';
+import { type ApiContext, type ApiRoute, apiRoute, iso } from './route.ts';
 
 export const STACK_ROUTES: readonly ApiRoute[] = [
   apiRoute({
@@ -29,10 +29,17 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
     chapter: 'stacks',
     query: pageQuery,
     answer: stackPage,
-    async handler({ releases }, request) {
+    async handler(context, request) {
       const readable = await request.readableStacks();
-      const stacks = await listStacks(releases, readable.kind === 'all' ? 'all' : readable.namespaces);
-      return { stacks: stacks.map(stackInfoOf), next: null };
+      const stacks = await listStacks(context.releases, readable.kind === 'all' ? 'all' : readable.namespaces);
+      const roles = new Map<string, StackInfo['role']>();
+      for (const namespace of new Set(stacks.map(namespaceOf))) {
+        roles.set(namespace, await roleIn(context, request, namespace));
+      }
+      return {
+        stacks: stacks.map((stack) => stackInfoOf(stack, roles.get(namespaceOf(stack)) ?? 'read')),
+        next: null,
+      };
     },
   }),
   apiRoute({
@@ -44,9 +51,10 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
     body: newStackBody,
     answer: stackInfo,
     status: 201,
-    async handler({ releases }, request, { body }) {
+    async handler(context, request, { body }) {
       const { namespace } = placeOf(request);
-      return stackInfoOf(await createStack(releases, namespace, body, viewOf(request), request.actor));
+      const made = await createStack(context.releases, namespace, body, viewOf(request), request.actor);
+      return stackInfoOf(made, await roleIn(context, request, namespace));
     },
   }),
   apiRoute({
@@ -56,9 +64,10 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
     summary: 'A stack',
     chapter: 'stacks',
     answer: stackInfo,
-    async handler({ releases }, request) {
+    async handler(context, request) {
       const { namespace, stack } = placeOf(request);
-      return stackInfoOf(await getStack(releases, namespace, stack));
+      const found = await getStack(context.releases, namespace, stack);
+      return stackInfoOf(found, await roleIn(context, request, namespace));
     },
   }),
   apiRoute({
@@ -98,9 +107,11 @@ export const STACK_ROUTES: readonly ApiRoute[] = [
     chapter: 'stacks',
     body: stackFileBody,
     answer: stackInfo,
-    async handler({ releases }, request, { body }) {
+    async handler(context, request, { body }) {
       const { namespace, stack } = placeOf(request);
-      return stackInfoOf(await updateStackFile(releases, namespace, stack, body.file, viewOf(request), request.actor));
+      const view = viewOf(request);
+      const changed = await updateStackFile(context.releases, namespace, stack, body.file, view, request.actor);
+      return stackInfoOf(changed, await roleIn(context, request, namespace));
     },
   }),
   apiRoute({
@@ -139,6 +150,23 @@ export function numberOf(request: BerthRequest, name: string): number {
   throw new OciError('NOT_FOUND', `${name}: ${JSON.stringify(text.slice(0, 50))} is no number`);
 }
 
-function stackInfoOf(stack: Stack): StackInfo {
-  return { ...stack, createdAt: iso(stack.createdAt), updatedAt: iso(stack.updatedAt) };
+/** What the caller may do with the stacks of a namespace, with the credential that it showed. */
+async function roleIn(
+  { authorizer }: ApiContext,
+  { caller }: BerthRequest,
+  namespace: string,
+): Promise<StackInfo['role']> {
+  for (const role of ['admin', 'write'] as const) {
+    const verdict = await authorizer.authorize(caller, role, { kind: 'stack', namespace, stack: '' });
+    if (verdict.kind === 'allowed') return role;
+  }
+  return 'read';
+}
+
+function namespaceOf(stack: Stack): string {
+  return stack.name.slice(0, stack.name.indexOf('/'));
+}
+
+function stackInfoOf(stack: Stack, role: StackInfo['role']): StackInfo {
+  return { ...stack, role, createdAt: iso(stack.createdAt), updatedAt: iso(stack.updatedAt) };
 }

@@ -1,26 +1,72 @@
 import { pageQuery } from '../../api/page.ts';
-import { immutableTags, rollbackTagBody, rolledBackTag, tagHistoryPage, tagPage } from '../../api/tags.ts';
+import {
+  immutableTags,
+  rollbackTagBody,
+  rolledBackTag,
+  type TagInfo,
+  tagHistoryPage,
+  tagInfo,
+  tagPage,
+  tagsQuery,
+} from '../../api/tags.ts';
 import { parseRepositoryName, parseTag } from '../../oci/names.ts';
 import { getRepository, setImmutableTags } from '../../registry/repositories.ts';
-import { listTagRows, rollbackTag, tagHistory } from '../../registry/tags.ts';
-import { type ApiRoute, apiRoute, iso, limitOf, numberCursor } from './route.ts';
+import { describeTags, getTag, listTagRows, type TagDetails, type TagRow } from '../../registry/tag-list.ts';
+import { deleteTag, rollbackTag, tagHistory } from '../../registry/tags.ts';
+import { type ApiRoute, apiRoute, iso, isoOrNull, limitOf, numberCursor } from './route.ts';
+
+/** Details of one page at most: each tag's manifests are read for them. */
+const MOST_DETAILS = 200;
 
 export const TAG_ROUTES: readonly ApiRoute[] = [
+  // Before what ends in a word that may be a tag.
+  apiRoute({
+    method: 'GET',
+    path: '/api/v1/repositories/:name{.+}/tags/:tag',
+    access: 'read',
+    summary: 'A tag, with its details',
+    chapter: 'tags',
+    answer: tagInfo,
+    async handler({ registry }, request) {
+      const { repository, tag } = await getTag(
+        registry,
+        parseRepositoryName(request.param('name')),
+        parseTag(request.param('tag')),
+      );
+      return infoOf(tag, await describeTags(registry, repository, [tag]));
+    },
+  }),
+  apiRoute({
+    method: 'DELETE',
+    path: '/api/v1/repositories/:name{.+}/tags/:tag',
+    access: 'delete',
+    summary: 'Delete a tag; its manifest stays as long as its history is kept',
+    chapter: 'tags',
+    async handler({ registry }, request) {
+      const name = parseRepositoryName(request.param('name'));
+      await deleteTag(registry, name, parseTag(request.param('tag')), {}, request.actor);
+    },
+  }),
   apiRoute({
     method: 'GET',
     path: '/api/v1/repositories/:name{.+}/tags',
     access: 'read',
-    summary: 'The tags of a repository, in byte order',
+    summary: 'The tags of a repository, by name or by when they were set',
     chapter: 'tags',
-    query: pageQuery,
+    query: tagsQuery,
     answer: tagPage,
-    async handler({ registry }, request) {
-      const name = parseRepositoryName(request.param('name'));
-      const page = await listTagRows(registry, name, { last: request.query('last'), limit: limitOf(request) });
-      return {
-        tags: page.tags.map((tag) => ({ name: tag.name, digest: tag.digest, updatedAt: iso(tag.updatedAt) })),
-        next: page.more ? (page.tags.at(-1)?.name ?? null) : null,
-      };
+    async handler({ registry }, request, { query }) {
+      const detailed = query.details === 'true';
+      const limit = limitOf(request);
+      const { repository, tags, next } = await listTagRows(registry, parseRepositoryName(request.param('name')), {
+        last: query.last,
+        limit: detailed ? Math.min(limit, MOST_DETAILS) : limit,
+        sort: query.sort ?? 'name',
+        descending: query.order === 'desc',
+        text: query.q,
+      });
+      const details = detailed ? await describeTags(registry, repository, tags) : undefined;
+      return { tags: tags.map((tag) => infoOf(tag, details)), next };
     },
   }),
   apiRoute({
@@ -85,3 +131,13 @@ export const TAG_ROUTES: readonly ApiRoute[] = [
     },
   }),
 ];
+
+function infoOf(tag: TagRow, described: ReadonlyMap<string, TagDetails> | undefined): TagInfo {
+  const details = described?.get(tag.name);
+  return {
+    name: tag.name,
+    digest: tag.digest,
+    updatedAt: iso(tag.updatedAt),
+    details: details === undefined ? null : { ...details, pulledAt: isoOrNull(details.pulledAt) },
+  };
+}

@@ -10,6 +10,7 @@ import type { AccessLevel } from '../../database/accounts-schema.ts';
 import type { DatabasePlace } from '../../database/test-databases.ts';
 import { createLog } from '../../log.ts';
 import type { RegistryContext } from '../../registry/context.ts';
+import { collectRecorded } from '../../registry/garbage/runs.ts';
 import { named, nextTurn, openTestRegistry } from '../../registry/testing.ts';
 import { Conductor } from '../../releases/conductor.ts';
 import { createServer, openReleases } from '../../server.ts';
@@ -34,7 +35,14 @@ export interface TestApi {
   /** Makes an access token, with which `who` asks from then on. */
   addToken(who: string, userId: string, level?: AccessLevel, repository?: string): Promise<void>;
   /** Whoever has no token asks without a credential. `anonymous` chooses the server's setting. */
-  ask(who: string, method: string, path: string, body?: unknown, anonymous?: AnonymousMode): Promise<Answer>;
+  ask(
+    who: string,
+    method: string,
+    path: string,
+    body?: unknown,
+    anonymous?: AnonymousMode,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
   /** What uses every manifest there is, until it is emptied. */
   used: string[];
   remove(): void;
@@ -79,6 +87,11 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
         newRequestId: () => 'r1',
         accepting: () => true,
         metrics: async () => ({ contentType: 'text/plain', text: '' }),
+        garbage: {
+          start: ({ id, dryRun }) => {
+            void collectRecorded(context, { run: id, dryRun, startedBy: '' }).catch(() => {});
+          },
+        },
       }),
     ]),
   );
@@ -109,7 +122,7 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
       );
       secrets.set(who, secret);
     },
-    async ask(who, method, path, body, anonymous = 'none') {
+    async ask(who, method, path, body, anonymous = 'none', headers = {}) {
       const secret = secrets.get(who);
       const server = servers.get(anonymous);
       if (server === undefined) throw new Error(`no server for --anonymous ${anonymous}`);
@@ -122,6 +135,7 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
             Host: 'registry.test:5000',
             ...(secret === undefined ? {} : { Authorization: `Bearer ${secret}` }),
             ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+            ...headers,
           },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         }),

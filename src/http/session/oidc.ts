@@ -1,5 +1,5 @@
 import { auditAlone } from '../../accounts/audit.ts';
-import { unlinkOidcUser } from '../../accounts/oidc-users.ts';
+import { loginsOf, PASSWORD_LOGIN, unlinkOidcUser } from '../../accounts/oidc-users.ts';
 import type { SessionUser } from '../../accounts/web-sessions.ts';
 import { destination } from '../../api/sessions.ts';
 import { OciError } from '../../oci/errors.ts';
@@ -24,8 +24,16 @@ const REASONS: Record<string, string> = {
   account_already_linked_to_different_user: 'linked-elsewhere',
 };
 
-export function listProviders(context: SessionContext): Response {
-  return answerOf({ providers: context.parts.oidc.map(({ id, name }) => ({ id, name })) });
+export async function listProviders(
+  context: SessionContext,
+  _call: SessionCall,
+  user: SessionUser | undefined,
+): Promise<Response> {
+  const logins = new Set(user === undefined ? [] : await loginsOf(context.parts.accounts, user.id));
+  return answerOf({
+    providers: context.parts.oidc.map(({ id, name }) => ({ id, name, linked: logins.has(id) })),
+    password: logins.has(PASSWORD_LOGIN),
+  });
 }
 
 /** @throws OciError NOT_FOUND, BODY_INVALID for a destination elsewhere, UNAVAILABLE when the provider does not answer */

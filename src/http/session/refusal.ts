@@ -3,11 +3,13 @@ import { type ErrorCode, OciError } from '../../oci/errors.ts';
 /** better-auth's code for a session that was refused because its user is disabled. */
 export const USER_DISABLED = 'USER_DISABLED';
 
+export const WRONG_CODE = 'code: is wrong, or was used before';
+
 /** What better-auth's refusals are here. */
 const REFUSALS: Record<string, [ErrorCode, string]> = {
   INVALID_PASSWORD: ['DENIED', 'password: is wrong'],
-  INVALID_CODE: ['UNAUTHORIZED', 'code: is wrong, or was used before'],
-  INVALID_BACKUP_CODE: ['UNAUTHORIZED', 'code: is wrong, or was used before'],
+  INVALID_CODE: ['UNAUTHORIZED', WRONG_CODE],
+  INVALID_BACKUP_CODE: ['UNAUTHORIZED', WRONG_CODE],
   INVALID_TWO_FACTOR_COOKIE: ['UNAUTHORIZED', 'this log-in has expired; begin again with the password'],
   TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE: ['TOOMANYREQUESTS', 'too many wrong codes; begin again with the password'],
   ACCOUNT_TEMPORARILY_LOCKED: ['TOOMANYREQUESTS', 'too many wrong codes; try again in 15 min'],

@@ -65,7 +65,7 @@ onEachDatabase('the second factor', (newPlace) => {
     expect(backupCodes).toHaveLength(10);
     expect(await (await signIn(browser(), 'starter')).json()).toMatchObject({ twoFactorRequired: false });
     const wrong = await user.post('/api/v1/auth/two-factor/confirm', { code: wrongCode(secret) });
-    expect(wrong.status).toBe(401);
+    expect(wrong.status).toBe(403);
     const before = user.cookie(COOKIE);
     const right = await user.post('/api/v1/auth/two-factor/confirm', { code: authenticatorCode(secret) });
     expect(right.status).toBe(204);

@@ -4,7 +4,7 @@ import { OciError } from '../../oci/errors.ts';
 import type { Auth } from './auth.ts';
 import { answerOf, authHeaders, bodyOf, type SessionCall } from './call.ts';
 import type { SessionContext } from './context.ts';
-import { refusal, refusalCode } from './refusal.ts';
+import { refusal, refusalCode, WRONG_CODE } from './refusal.ts';
 
 type Input = { headers: Headers; asResponse: true };
 
@@ -25,7 +25,7 @@ function keyUri(host: string, username: string, secret: string): string {
   return `otpauth://totp/${issuer}:${encodeURIComponent(username)}?secret=${secret}&issuer=${issuer}&digits=6&period=30`;
 }
 
-/** @throws OciError UNAUTHORIZED for a wrong code, CONFLICT */
+/** @throws OciError DENIED for a wrong code: the session is a good one; CONFLICT */
 export async function confirmTwoFactor(
   context: SessionContext,
   call: SessionCall,
@@ -88,5 +88,7 @@ async function ask(
     await context.countFailure(call, user.name);
     throw new OciError('DENIED', 'password: is wrong');
   }
+  // Not UNAUTHORIZED, which would say that nobody is logged in.
+  if (code === 'INVALID_CODE') throw new OciError('DENIED', WRONG_CODE);
   throw refusal(code);
 }

@@ -14,6 +14,7 @@ export async function pullManifest(registry: RegistryContext, request: BerthRequ
   if (matchesEntity(request.header('if-none-match'), manifest.digest)) {
     return { kind: 'not-modified', digest: manifest.digest };
   }
+  registry.pullTimes.note(manifest.repositoryId, manifest.digest, registry.now());
   return { kind: 'manifest', manifest, head: false };
 }
 

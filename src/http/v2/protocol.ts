@@ -3,6 +3,7 @@ import { ERRORS, type OciError, sentCode } from '../../oci/errors.ts';
 import type { RegistryContext } from '../../registry/context.ts';
 import { retryAfter } from '../api/problem.ts';
 import type { Environment, Protocol, Wanted } from '../dispatch.ts';
+import { tokenRealm } from '../public-address.ts';
 import type { BerthRequest } from '../request.ts';
 import type { Outcome } from './outcome.ts';
 import { renderOutcome } from './render.ts';
@@ -76,7 +77,7 @@ function bearerError(request: BerthRequest, wanted: Wanted | undefined): string 
 /** Distribution "Token Authentication Specification", how to authenticate. */
 function challengeOf(base: string, service: string, wanted: Wanted | undefined, error: string | undefined): string {
   const scope = wanted === undefined ? '' : scopeOf(wanted);
-  return `Bearer realm="${base}/auth/token",service="${service}"${scope}${error === undefined ? '' : `,error="${error}"`}`;
+  return `Bearer realm="${tokenRealm(base)}",service="${service}"${scope}${error === undefined ? '' : `,error="${error}"`}`;
 }
 
 function scopeOf({ access, target }: Wanted): string {

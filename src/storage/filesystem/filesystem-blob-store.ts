@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_ALGORITHMS, type Digest } from '../../oci/digest.ts';
 import {
@@ -8,6 +8,7 @@ import {
   type StoredBlob,
   type StoredBlobInfo,
   type StoredUploadInfo,
+  type StoreSpace,
   type UploadWriter,
 } from '../blob-store.ts';
 import { isMissing, storing } from './errors.ts';
@@ -138,6 +139,12 @@ export class FilesystemBlobStore implements BlobStore {
       const found = await storing(() => statOrNothing(join(this.#paths.uploads, id)));
       if (found?.isFile()) yield { id, modifiedAt: found.mtimeMs };
     }
+  }
+
+  /** Of the filesystem that blobs are on; what is kept for root is not free. */
+  async space(): Promise<StoreSpace> {
+    const { bsize, blocks, bavail } = await storing(() => statfs(this.#paths.blobs));
+    return { total: bsize * blocks, free: bsize * bavail };
   }
 }
 

@@ -1,0 +1,55 @@
+import type { z } from 'zod';
+import {
+  type AddressCheck,
+  addressCheck,
+  type GarbageRunDetails,
+  type GarbageRunInfo,
+  garbageRun,
+  garbageRunDetails,
+  garbageRunPage,
+  receivedBody,
+  type SettingInfo,
+  type StorageInfo,
+  settingList,
+  storageInfo,
+} from '../api/administration.ts';
+import type { Connection } from './connection.ts';
+import { path } from './path.ts';
+
+/** What an administrator looks after; `checkAddress` is everyone's, `sendBody` every user's. */
+export class AdministrationClient {
+  constructor(readonly connection: Connection) {}
+
+  storage(): Promise<StorageInfo> {
+    return this.connection.call(storageInfo, 'GET', '/api/v1/instance/storage');
+  }
+
+  async settings(): Promise<SettingInfo[]> {
+    return (await this.connection.call(settingList, 'GET', '/api/v1/instance/settings')).settings;
+  }
+
+  /** Newest first. */
+  garbageRuns(limit?: number): AsyncIterable<GarbageRunInfo> {
+    const address = '/api/v1/instance/garbage-collections';
+    return this.connection.list(garbageRunPage, address, (page) => page.runs, limit === undefined ? {} : { limit });
+  }
+
+  garbageRun(id: string): Promise<GarbageRunDetails> {
+    return this.connection.call(garbageRunDetails, 'GET', path`/api/v1/instance/garbage-collections/${id}`);
+  }
+
+  /** Begins one; `garbageRun` says when it is done. */
+  collectGarbage(dryRun: boolean): Promise<GarbageRunInfo> {
+    return this.connection.call(garbageRun, 'POST', '/api/v1/instance/garbage-collections', { dryRun });
+  }
+
+  /** How this request reached the server. */
+  checkAddress(): Promise<AddressCheck> {
+    return this.connection.call(addressCheck, 'GET', '/api/v1/address-check');
+  }
+
+  /** Sends bytes that are thrown away, to see whether what stands between lets them through. @returns how many arrived */
+  async sendBody(bytes: Blob): Promise<z.infer<typeof receivedBody>['bytes']> {
+    return (await this.connection.upload(receivedBody, '/api/v1/address-check/body', bytes)).bytes;
+  }
+}
