@@ -219,7 +219,7 @@ const GRANTS_AND_ROBOTS: Record<string, Row> = {
 };
 
 const MANAGEMENT: Record<string, Row> = {
-  'GET /api/v1/repositories': { asks: 'read', ok: 200 },
+  'GET /api/v1/repositories': { asks: 'none', ok: 200 },
   'POST /api/v1/repositories': {
     asks: 'write',
     targets: ['missing'],

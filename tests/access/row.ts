@@ -62,6 +62,7 @@ export function pathOf(path: string, { town, target }: Call, { params = {}, quer
     team: 'crew',
     robot: ROBOT,
     provider: 'none',
+    file: 'missing.js',
     ...params,
   };
   const filled = path.replace(/:(\w+)(?:\{\.\+\})?/g, (_, name: string) => {

@@ -87,7 +87,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
       { asks: 'open', ok: 200 },
     ]),
   ),
-  'GET /assets/:file': { asks: 'open', ok: 404, send: () => ({ params: { file: 'missing.js' } }) },
+  'GET /assets/:file': { asks: 'open', ok: 404 },
 
   'GET /livez': { asks: 'open', ok: 200 },
   'GET /readyz': { asks: 'open', ok: 200 },

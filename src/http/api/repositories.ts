@@ -34,8 +34,8 @@ export const REPOSITORY_ROUTES: readonly ApiRoute[] = [
   apiRoute({
     method: 'GET',
     path: '/api/v1/repositories',
-    access: 'read',
-    target: 'catalog',
+    // Without an account too: what is public shows to everyone.
+    access: 'none',
     summary: 'The repositories that you may read, in the order of their names or the newest first',
     chapter: 'repositories',
     query: repositoriesQuery,
