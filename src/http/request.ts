@@ -129,9 +129,21 @@ export function refusalOf(verdict: Verdict, access: Access, target: Target): Oci
     case 'hidden':
       return unknown(target);
     default:
-      return new OciError('UNAUTHORIZED', `log in to ${access === 'none' ? 'see' : access} ${what}`, { access });
+      return new OciError('UNAUTHORIZED', `log in to ${VERBS[access]} ${what}`, { access });
   }
 }
+
+/** What a caller who logs in may do. */
+const VERBS: Record<Access, string> = {
+  none: 'see',
+  read: 'read',
+  write: 'write to',
+  delete: 'delete from',
+  admin: 'administer',
+  account: 'use your account on',
+  administrator: 'administer',
+  agent: 'run images of',
+};
 
 function wordsOf(target: Target): string {
   if (target.kind === 'stack') return target.stack === '' ? target.namespace : `${target.namespace}/${target.stack}`;

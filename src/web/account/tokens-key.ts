@@ -1,0 +1,1 @@
+export const TOKENS_KEY = ['account', 'tokens'] as const;

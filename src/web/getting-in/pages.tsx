@@ -1,0 +1,3 @@
+export { LoginPage } from './login-page.tsx';
+export { SetupPage } from './setup-page.tsx';
+export { SignUpPage } from './sign-up-page.tsx';

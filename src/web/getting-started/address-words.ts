@@ -1,0 +1,143 @@
+import { defineWords } from '../kit/words.tsx';
+import type { Finding, ProxyName } from './address.ts';
+
+type Of<Kind extends Finding['kind']> = Extract<Finding, { kind: Kind }>;
+
+const PROXIES: Record<ProxyName, string> = { nginx: 'nginx', apache: 'Apache httpd', cloudflare: 'Cloudflare' };
+
+const mib = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
+
+export const addressWords = defineWords(
+  {
+    title: 'Check this address',
+    what: 'Asks the registry through the address that you have opened, as clients do.',
+    again: 'Check again',
+    verdicts: { ok: 'Right', warn: 'Look at this', bad: 'Wrong' },
+    checking: 'Checking',
+    parts: { address: 'Address', login: 'Log-in of clients', body: 'Large layers' },
+    logInFor: 'Log in, and this page tries how large a body may be.',
+    logIn: 'Log in',
+    large: 'Try it with 200 MiB',
+    largeWhat: 'Some proxies cut only larger bodies. The bytes are thrown away on arrival.',
+    sent: (sent: number, bytes: number) => `${mib(sent)} of ${mib(bytes)} sent`,
+    sending: 'Sending',
+    stop: 'Stop',
+    write: (where: string) => `For ${where}`,
+    findings: {
+      addressRight: ({ origin }: Of<'addressRight'>) => `The server knows its address as ${origin}, as you do.`,
+      publicUrlOther: ({ publicUrl, origin }: Of<'publicUrlOther'>) =>
+        `You opened ${origin}, but the server was told that its address is ${publicUrl}. Clients of this address are sent to that one to log in. Open ${publicUrl}, or change the setting:`,
+      untrusted: ({ peer, base, origin }: Of<'untrusted'>) =>
+        `You opened ${origin}, but the server takes it for ${base}. A proxy at ${peer} says how it was reached, but the server does not trust it. If that is your proxy, name it:`,
+      clientsUntrusted: ({ peer }: Of<'clientsUntrusted'>) =>
+        `A proxy at ${peer} says who the clients are, but the server does not trust it: logs show the proxy's address, and whoever guesses passwords locks out everyone. If that is your proxy, name it:`,
+      clientsMissing: (_: Of<'clientsMissing'>) =>
+        "The proxy does not say who the clients are: logs show the proxy's address, and whoever guesses passwords locks out everyone. Add:",
+      schemeMissing: ({ scheme, base }: Of<'schemeMissing'>) =>
+        `You opened it with ${scheme}, but the server takes it for ${base}. The proxy does not say the scheme. Clients are sent there with their passwords. Add to the proxy's configuration (Caddy and Traefik do it by themselves):`,
+      schemeWrong: ({ scheme, said }: Of<'schemeWrong'>) =>
+        `You opened it with ${scheme}, but the proxy says ${said}: another one before it speaks ${scheme}. Let it say:`,
+      hostRewritten: ({ host, arrived }: Of<'hostRewritten'>) =>
+        `You opened ${host}, but the proxy asks the server for ${arrived}. Log-in on this page is refused, and clients are sent to an address that they can't reach. Pass the host on, or tell the server its address:`,
+      portDropped: ({ host, arrived }: Of<'portDropped'>) =>
+        `You opened ${host}, but the proxy says ${arrived}, without the port: nginx's $host has none. Pass it on as it came, or tell the server its address:`,
+      forwardedHostWrong: ({ host, said }: Of<'forwardedHostWrong'>) =>
+        `You opened ${host}, but the proxy says ${said} in X-Forwarded-Host. Let it say what the client asked for:`,
+      baseOther: ({ base, origin }: Of<'baseOther'>) =>
+        `You opened ${origin}, but the server takes it for ${base}. Tell it its address:`,
+      loginRight: (_: Of<'loginRight'>) => 'docker login is answered by Berth, and sent to this address.',
+      open: (_: Of<'open'>) => 'Berth answers clients, without a log-in.',
+      realmOther: ({ realm }: Of<'realmOther'>) =>
+        `Berth answers, but sends clients to ${realm} to log in. Put the address right, as said above.`,
+      ownPassword: (_: Of<'ownPassword'>) =>
+        'Something in front asks for a password of its own. Clients can give only one: let it pass /v2/ and /auth/ without.',
+      noChallenge: (_: Of<'noChallenge'>) =>
+        'Clients are refused without being told where to log in. Let the proxy pass the header WWW-Authenticate.',
+      redirected: (_: Of<'redirected'>) =>
+        'Something in front sends clients from /v2/ elsewhere. Let it pass /v2/ and /auth/ to Berth as they are.',
+      notBerth: ({ status }: Of<'notBerth'>) =>
+        `Something other than Berth answers at /v2/ (status ${status}). Let the proxy pass all paths to Berth as they are.`,
+      headerGone: (_: Of<'headerGone'>) =>
+        'The header Docker-Distribution-Api-Version is taken away on the way. Older clients need it:',
+      noAnswer: (_: Of<'noAnswer'>) =>
+        'Nothing answers at /v2/. Check that the proxy passes it to Berth, and that Berth runs.',
+      bodyRight: ({ bytes }: Of<'bodyRight'>) => `A body of ${mib(bytes)} came through.`,
+      bodyLimit: ({ bytes, by }: Of<'bodyLimit'>) =>
+        by === 'cloudflare'
+          ? `Cloudflare refuses a body of ${mib(bytes)}; it takes 100 MB on most plans. Push by an address that does not go through it.`
+          : `${by === null ? 'A proxy' : PROXIES[by]} refuses a body of ${mib(bytes)} (413). Layers have no upper size; take the limit away:`,
+      bodyCut: ({ bytes }: Of<'bodyCut'>) =>
+        `A body of ${mib(bytes)} was cut off on the way. Mostly it is a proxy's limit; take it away. (Cloudflare takes 100 MB on most plans.)`,
+      bodySlow: ({ bytes }: Of<'bodySlow'>) =>
+        `A body of ${mib(bytes)} took longer than 15 minutes. If the line is faster than that, the proxy holds it back:`,
+      bodyRefused: ({ bytes, status }: Of<'bodyRefused'>) =>
+        `A body of ${mib(bytes)} was answered with status ${status}. Put right what is said above, log in again, and check again.`,
+    },
+  },
+  {
+    title: '이 주소 점검',
+    what: '지금 연 주소로, 클라이언트와 같은 방식으로 레지스트리에 물어봅니다.',
+    again: '다시 점검',
+    verdicts: { ok: '정상', warn: '확인 필요', bad: '문제' },
+    checking: '점검 중',
+    parts: { address: '주소', login: '클라이언트 로그인', body: '큰 레이어' },
+    logInFor: '로그인하면 얼마나 큰 본문을 보낼 수 있는지 점검합니다.',
+    logIn: '로그인',
+    large: '200 MiB로 점검',
+    largeWhat: '더 큰 본문만 막는 프록시도 있습니다. 보낸 데이터는 도착하는 대로 버려집니다.',
+    sent: (sent: number, bytes: number) => `${mib(bytes)} 중 ${mib(sent)} 보냄`,
+    sending: '보내는 중',
+    stop: '중지',
+    write: (where: string) => `${where} 설정`,
+    findings: {
+      addressRight: ({ origin }: Of<'addressRight'>) => `서버도 자신의 주소를 ${origin}(으)로 알고 있습니다.`,
+      publicUrlOther: ({ publicUrl, origin }: Of<'publicUrlOther'>) =>
+        `${origin}(으)로 열었지만 서버에는 ${publicUrl} 주소가 설정되어 있습니다. 이 주소의 클라이언트는 로그인할 때 그쪽으로 보내집니다. ${publicUrl}을(를) 열거나 설정을 바꾸세요.`,
+      untrusted: ({ peer, base, origin }: Of<'untrusted'>) =>
+        `${origin}(으)로 열었지만 서버는 ${base}(으)로 알고 있습니다. ${peer}의 프록시가 주소를 알려 주지만 서버가 신뢰하지 않습니다. 직접 운영하는 프록시라면 지정하세요.`,
+      clientsUntrusted: ({ peer }: Of<'clientsUntrusted'>) =>
+        `${peer}의 프록시가 클라이언트 주소를 알려 주지만 서버가 신뢰하지 않습니다. 로그에 프록시 주소만 남고, 누군가 비밀번호를 계속 틀리면 모두가 잠깁니다. 직접 운영하는 프록시라면 지정하세요.`,
+      clientsMissing: (_: Of<'clientsMissing'>) =>
+        '프록시가 클라이언트 주소를 알려 주지 않습니다. 로그에 프록시 주소만 남고, 누군가 비밀번호를 계속 틀리면 모두가 잠깁니다. 다음을 추가하세요.',
+      schemeMissing: ({ scheme, base }: Of<'schemeMissing'>) =>
+        `${scheme}(으)로 열었지만 서버는 ${base}(으)로 알고 있습니다. 프록시가 스킴을 알려 주지 않아 클라이언트가 비밀번호와 함께 그쪽으로 보내집니다. 프록시 설정에 추가하세요. (Caddy와 Traefik은 자동입니다.)`,
+      schemeWrong: ({ scheme, said }: Of<'schemeWrong'>) =>
+        `${scheme}(으)로 열었지만 프록시는 ${said}(이)라고 알려 줍니다. 그 앞의 다른 프록시가 ${scheme}을(를) 씁니다. 다음과 같이 바꾸세요.`,
+      hostRewritten: ({ host, arrived }: Of<'hostRewritten'>) =>
+        `${host}(으)로 열었지만 프록시는 서버에 ${arrived}(으)로 요청합니다. 이 페이지의 로그인이 거부되고 클라이언트는 연결할 수 없는 주소로 보내집니다. 호스트를 그대로 전달하거나 서버에 주소를 지정하세요.`,
+      portDropped: ({ host, arrived }: Of<'portDropped'>) =>
+        `${host}(으)로 열었지만 프록시는 포트 없이 ${arrived}(이)라고 알려 줍니다. nginx의 $host에는 포트가 없습니다. 온 그대로 전달하거나 서버에 주소를 지정하세요.`,
+      forwardedHostWrong: ({ host, said }: Of<'forwardedHostWrong'>) =>
+        `${host}(으)로 열었지만 프록시는 X-Forwarded-Host로 ${said}(이)라고 알려 줍니다. 클라이언트가 요청한 호스트를 전달하세요.`,
+      baseOther: ({ base, origin }: Of<'baseOther'>) =>
+        `${origin}(으)로 열었지만 서버는 ${base}(으)로 알고 있습니다. 서버에 주소를 지정하세요.`,
+      loginRight: (_: Of<'loginRight'>) => 'docker login에 Berth가 응답하고 이 주소로 안내합니다.',
+      open: (_: Of<'open'>) => 'Berth가 로그인 없이 클라이언트에 응답합니다.',
+      realmOther: ({ realm }: Of<'realmOther'>) =>
+        `Berth가 응답하지만 로그인하러 ${realm}(으)로 보냅니다. 위의 주소 문제를 먼저 고치세요.`,
+      ownPassword: (_: Of<'ownPassword'>) =>
+        '앞에 있는 무언가가 자체 비밀번호를 요구합니다. 클라이언트는 비밀번호를 하나만 보낼 수 있으니 /v2/와 /auth/는 그대로 통과시키세요.',
+      noChallenge: (_: Of<'noChallenge'>) =>
+        '클라이언트가 로그인할 곳을 안내받지 못하고 거부됩니다. 프록시가 WWW-Authenticate 헤더를 전달하게 하세요.',
+      redirected: (_: Of<'redirected'>) =>
+        '앞에 있는 무언가가 /v2/를 다른 곳으로 보냅니다. /v2/와 /auth/를 Berth로 그대로 전달하세요.',
+      notBerth: ({ status }: Of<'notBerth'>) =>
+        `/v2/에 Berth가 아닌 것이 응답합니다(상태 ${status}). 프록시가 모든 경로를 Berth로 그대로 전달하게 하세요.`,
+      headerGone: (_: Of<'headerGone'>) =>
+        'Docker-Distribution-Api-Version 헤더가 중간에 사라집니다. 오래된 클라이언트에 필요합니다.',
+      noAnswer: (_: Of<'noAnswer'>) =>
+        '/v2/에 아무것도 응답하지 않습니다. 프록시가 Berth로 전달하는지, Berth가 실행 중인지 확인하세요.',
+      bodyRight: ({ bytes }: Of<'bodyRight'>) => `${mib(bytes)} 본문이 통과했습니다.`,
+      bodyLimit: ({ bytes, by }: Of<'bodyLimit'>) =>
+        by === 'cloudflare'
+          ? `Cloudflare가 ${mib(bytes)} 본문을 거부합니다. 대부분의 요금제에서 100 MB까지입니다. Cloudflare를 거치지 않는 주소로 푸시하세요.`
+          : `${by === null ? '프록시' : PROXIES[by]}가 ${mib(bytes)} 본문을 거부합니다(413). 레이어 크기에는 상한이 없으니 제한을 없애세요.`,
+      bodyCut: ({ bytes }: Of<'bodyCut'>) =>
+        `${mib(bytes)} 본문이 중간에 끊겼습니다. 대개 프록시의 제한 때문이니 없애세요. (Cloudflare는 대부분 100 MB까지입니다.)`,
+      bodySlow: ({ bytes }: Of<'bodySlow'>) =>
+        `${mib(bytes)} 본문이 15분을 넘겼습니다. 회선이 그보다 빠르다면 프록시가 붙잡고 있는 것입니다.`,
+      bodyRefused: ({ bytes, status }: Of<'bodyRefused'>) =>
+        `${mib(bytes)} 본문에 상태 ${status}(으)로 응답했습니다. 위의 문제를 고치고 다시 로그인한 뒤 다시 점검하세요.`,
+    },
+  },
+);

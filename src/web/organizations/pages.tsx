@@ -1,0 +1,2 @@
+export { OrganizationPage } from './organization.tsx';
+export { OrganizationsPage } from './organizations.tsx';
