@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import {
   type AddressCheck,
   addressCheck,
@@ -7,7 +6,6 @@ import {
   garbageRun,
   garbageRunDetails,
   garbageRunPage,
-  receivedBody,
   type SettingInfo,
   type StorageInfo,
   settingList,
@@ -16,7 +14,7 @@ import {
 import type { Connection } from './connection.ts';
 import { path } from './path.ts';
 
-/** What an administrator looks after; `checkAddress` is everyone's, `sendBody` every user's. */
+/** What an administrator looks after; `checkAddress` is everyone's. */
 export class AdministrationClient {
   constructor(readonly connection: Connection) {}
 
@@ -46,10 +44,5 @@ export class AdministrationClient {
   /** How this request reached the server. */
   checkAddress(): Promise<AddressCheck> {
     return this.connection.call(addressCheck, 'GET', '/api/v1/address-check');
-  }
-
-  /** Sends bytes that are thrown away, to see whether what stands between lets them through. @returns how many arrived */
-  async sendBody(bytes: Blob): Promise<z.infer<typeof receivedBody>['bytes']> {
-    return (await this.connection.upload(receivedBody, '/api/v1/address-check/body', bytes)).bytes;
   }
 }

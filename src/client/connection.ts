@@ -39,13 +39,6 @@ export class Connection {
     return result.data;
   }
 
-  /** Sends bytes as they are. */
-  async upload<T>(schema: z.ZodType<T>, path: string, bytes: Blob): Promise<T> {
-    const result = schema.safeParse(json(await this.#send('POST', path, bytes)));
-    if (!result.success) throw this.#noBerth();
-    return result.data;
-  }
-
   /** One page of a list, as it is. */
   page<T>(schema: z.ZodType<T>, path: string, query: Query): Promise<T> {
     return this.call(schema, 'GET', withQuery(path, query));
@@ -85,7 +78,6 @@ export class Connection {
   async #send(method: Method, path: string, body: unknown): Promise<string> {
     let response: Response;
     let text: string;
-    const raw = body instanceof Blob;
     try {
       response = await fetch(this.server + path, {
         method,
@@ -95,9 +87,9 @@ export class Connection {
         headers: {
           Accept: 'application/json',
           ...(this.#authorization === undefined ? {} : { Authorization: this.#authorization }),
-          ...(body === undefined ? {} : { 'Content-Type': raw ? 'application/octet-stream' : 'application/json' }),
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         },
-        ...(body === undefined ? {} : { body: raw ? body : JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       text = await response.text();
     } catch (error) {

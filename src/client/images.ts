@@ -37,4 +37,3 @@ export class ImagesClient {
 function imagePath(repository: string, reference: string): string {
   return repositoryPath(repository) + path`/images/${reference}`;
 }
-

@@ -44,8 +44,11 @@ export async function pageNotFound(files: PageFiles, request: Request): Promise<
   return document(files, request.headers, 404);
 }
 
-function showDocument(files: PageFiles, request: BerthRequest): Promise<Response> {
-  return document(files, request.raw.headers, 200);
+async function showDocument(files: PageFiles, request: BerthRequest): Promise<Response> {
+  const response = await document(files, request.raw.headers, 200);
+  // Over plain HTTP browsers take it for a fault, and say so.
+  if (request.base.startsWith('https:')) response.headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  return response;
 }
 
 /**
@@ -68,7 +71,6 @@ const POLICY = [
 const DOCUMENT_HEADERS = {
   'Content-Type': 'text/html; charset=utf-8',
   'Content-Security-Policy': POLICY,
-  'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',

@@ -42,6 +42,7 @@ export const queries: QueryClient = new QueryClient({
       refetchOnReconnect: true,
     },
     // What changes something is never sent twice by itself.
-    mutations: { networkMode: 'always', retry: false },
+    // What it answered, a token perhaps, is kept no longer than it is shown.
+    mutations: { networkMode: 'always', retry: false, gcTime: 0 },
   },
 });

@@ -118,12 +118,10 @@ describe.skipIf(!canPlay)('a team at the page', () => {
     await visit.open('/account/tokens');
     await button('New token').first().click();
     await dialog().getByRole('textbox', { name: /^Name/ }).fill('laptop');
-    await dialog()
-      .getByRole('button', { name: 'New token' })
-      .click();
-    token = /berth_pat_\w+/.exec(await dialog().innerText())?.[0] ?? '';
+    await dialog().getByRole('button', { name: 'New token' }).click();
+    token = /berth_pat_\w+/.exec((await dialog().textContent()) ?? '')?.[0] ?? '';
     expect(token).not.toBe('');
-    expect(await dialog().innerText()).toContain(`docker login -u dana ${team.host}`);
+    expect(await dialog().textContent()).toContain(`docker login -u dana ${team.host}`);
     await visit.page.keyboard.press('Escape');
     await visit.page.reload();
     await text('laptop').waitFor();
@@ -220,9 +218,7 @@ describe.skipIf(!canPlay)('a team at the page', () => {
     await visit.open('/r/dana/web/-/tags/latest');
     await picture('history');
     await button('Undo the last change').click();
-    await dialog()
-      .getByRole('button', { name: 'Point the tag here' })
-      .click();
+    await dialog().getByRole('button', { name: 'Point the tag here' }).click();
     await text('Pointed back').waitFor();
   }, 60_000);
 

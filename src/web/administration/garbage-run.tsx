@@ -12,12 +12,11 @@ import { useLanguage, useWords } from '../kit/words.tsx';
 import { repositoryLink } from '../places.ts';
 import { server } from '../server.ts';
 import { Administration } from './administration.tsx';
-import { RunState } from './garbage.tsx';
+import { FOLLOW_MS, RunState } from './garbage.tsx';
 import { garbageWords } from './garbage-words.ts';
 
 const route = getRouteApi('/admin/garbage/$run');
 const KINDS = ['upload', 'manifest', 'link', 'blob', 'orphan'] as const;
-const FOLLOW_MS = 1_000;
 /** What a dry run lists at most. */
 const MOST_ITEMS = 1_000;
 

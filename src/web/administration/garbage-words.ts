@@ -21,7 +21,6 @@ export const garbageWords = defineWords(
     result: 'Result',
     wouldFree: (bytes: string, blobs: number) => `would free ${bytes}, ${plural(blobs, 'blob')}`,
     freed: (bytes: string, blobs: number) => `freed ${bytes}, ${plural(blobs, 'blob')}`,
-    openOf: (when: string) => `Look at the run of ${when}`,
     none: 'There was no run yet',
     noneWhat: 'It runs by itself as the setting gcInterval says. A dry run shows what would go, and removes nothing.',
     runTitle: 'A run of garbage collection',
@@ -85,7 +84,6 @@ export const garbageWords = defineWords(
     result: '결과',
     wouldFree: (bytes: string, blobs: number) => `${bytes}, 블롭 ${ko(blobs)}개를 비울 수 있음`,
     freed: (bytes: string, blobs: number) => `${bytes}, 블롭 ${ko(blobs)}개를 비움`,
-    openOf: (when: string) => `${when} 실행 보기`,
     none: '아직 실행한 적이 없습니다',
     noneWhat:
       'gcInterval 설정에 따라 자동으로 실행됩니다. 미리 보기는 지워질 것을 보여 줄 뿐 아무것도 지우지 않습니다.',

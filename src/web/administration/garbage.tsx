@@ -5,16 +5,19 @@ import type { GarbageRunInfo } from '../../api/administration.ts';
 import { Badge } from '../kit/badge.tsx';
 import { Button } from '../kit/button.tsx';
 import { ConfirmDialog } from '../kit/dialog.tsx';
-import { Ago, formatBytes, formatMoment } from '../kit/figures.tsx';
+import { Ago, formatBytes } from '../kit/figures.tsx';
 import { FormProblem, useAction } from '../kit/form.tsx';
 import { ShowMore, useListed } from '../kit/listed.tsx';
 import { Section } from '../kit/page.tsx';
 import { EmptyState, Loaded } from '../kit/states.tsx';
 import { type Column, Table } from '../kit/table.tsx';
-import { useLanguage, useWords } from '../kit/words.tsx';
+import { useWords } from '../kit/words.tsx';
 import { queries, server } from '../server.ts';
 import { Administration } from './administration.tsx';
 import { garbageWords } from './garbage-words.ts';
+
+/** A run that is under way is asked for so often. */
+export const FOLLOW_MS = 1_000;
 
 export function GarbagePage() {
   const words = useWords(garbageWords);
@@ -67,19 +70,16 @@ export function GarbagePage() {
 
 function Runs() {
   const words = useWords(garbageWords);
-  const { language } = useLanguage();
-  const listed = useListed(['garbage', 'runs'], (limit) => server.administration.garbageRuns(limit), { step: 20 });
+  const listed = useListed(['garbage', 'runs'], (limit) => server.administration.garbageRuns(limit), {
+    step: 20,
+    again: (runs) => (runs.some(({ state }) => state === 'running') ? FOLLOW_MS : undefined),
+  });
   const columns: Column<GarbageRunInfo>[] = [
     {
       key: 'started',
       head: words.started,
       cell: ({ id, startedAt }) => (
-        <Link
-          to="/admin/garbage/$run"
-          params={{ run: id }}
-          aria-label={words.openOf(formatMoment(startedAt, language))}
-          className="text-accent underline"
-        >
+        <Link to="/admin/garbage/$run" params={{ run: id }} className="text-accent underline">
           <Ago at={startedAt} />
         </Link>
       ),

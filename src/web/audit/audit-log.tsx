@@ -29,7 +29,10 @@ export function AuditLog({
   const filtered = Object.values(filter).some((value) => value !== undefined);
   return (
     <>
-      <FilterForm key={JSON.stringify(filter)} filter={filter} filtered={filtered} onFilter={onFilter} />
+      <details open={filtered || wide()} className="mb-4">
+        <summary className="mb-2 min-h-8 cursor-pointer font-medium">{words.filter}</summary>
+        <FilterForm key={JSON.stringify(filter)} filter={filter} filtered={filtered} onFilter={onFilter} />
+      </details>
       <Loaded query={listed.query} rows={10}>
         {({ entries, more }) =>
           entries.length === 0 ? (
@@ -46,6 +49,11 @@ export function AuditLog({
       </Loaded>
     </>
   );
+}
+
+/** Where the form would push the lines off the screen, it is opened by hand. */
+function wide(): boolean {
+  return matchMedia('(min-width: 40rem)').matches;
 }
 
 function Lines({ lines }: { lines: readonly AuditLineInfo[] }) {
@@ -108,7 +116,7 @@ function FilterForm({
   return (
     <form
       aria-label={words.filter}
-      className="mb-4 grid gap-3 sm:grid-cols-2 lg:grid-cols-3"
+      className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3"
       onSubmit={(event) => {
         event.preventDefault();
         apply();

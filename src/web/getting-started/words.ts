@@ -3,7 +3,7 @@ import { defineWords } from '../kit/words.tsx';
 export const startWords = defineWords(
   {
     title: 'Getting started',
-    what: (host: string) => `What to type to use this registry, ${host}. Every line can be copied as it is.`,
+    what: (host: string) => `What to type to use the registry at ${host}.`,
     plain: 'Before Docker can use this address',
     plainWhat: (host: string) =>
       `This page came over plain HTTP, and Docker takes that from other machines only when it is told. Put this into /etc/docker/daemon.json on each machine that uses ${host}:`,
@@ -54,7 +54,7 @@ export const startWords = defineWords(
   },
   {
     title: '시작하기',
-    what: (host: string) => `이 레지스트리 ${host}를 쓰기 위한 명령입니다. 모두 그대로 복사할 수 있습니다.`,
+    what: (host: string) => `${host} 레지스트리를 쓰기 위한 명령입니다.`,
     plain: 'Docker에서 이 주소를 쓰기 전에',
     plainWhat: (host: string) =>
       `이 페이지는 암호화되지 않은 HTTP로 열렸습니다. Docker는 따로 설정해야 다른 컴퓨터의 HTTP를 허용합니다. ${host}를 쓰는 컴퓨터마다 /etc/docker/daemon.json에 다음을 넣으세요.`,

@@ -8,4 +8,6 @@ export interface DialogProps {
   children?: ReactNode;
   footer?: ReactNode;
   wide?: boolean;
+  /** It goes by a button of its own alone: no stray key or click closes it. */
+  lasting?: boolean;
 }

@@ -6,10 +6,19 @@ import { kitWords } from './kit-words.ts';
 import { useWords } from './words.tsx';
 
 /** The window of a dialog; it is there while it is open. */
-export function DialogWindow({ open, onClose, title, description, children, footer, wide = false }: DialogProps) {
+export function DialogWindow({
+  open,
+  onClose,
+  title,
+  description,
+  children,
+  footer,
+  wide = false,
+  lasting = false,
+}: DialogProps) {
   const words = useWords(kitWords);
   return (
-    <Base.Root open={open} onOpenChange={(next) => !next && onClose()}>
+    <Base.Root open={open} onOpenChange={(next) => !next && !lasting && onClose()}>
       <Base.Portal>
         <Base.Backdrop className="fixed inset-0 bg-[rgb(0_0_0/0.5)]" />
         <Base.Popup
@@ -28,12 +37,14 @@ export function DialogWindow({ open, onClose, title, description, children, foot
                 </Base.Description>
               )}
             </div>
-            <Base.Close
-              className="-mr-2 grid size-9 place-items-center rounded-md hover:bg-hover"
-              aria-label={words.close}
-            >
-              <X className="size-5" aria-hidden="true" />
-            </Base.Close>
+            {!lasting && (
+              <Base.Close
+                className="-mr-2 grid size-9 place-items-center rounded-md hover:bg-hover"
+                aria-label={words.close}
+              >
+                <X className="size-5" aria-hidden="true" />
+              </Base.Close>
+            )}
           </header>
           <div className="min-h-0 flex-1 overflow-y-auto px-5 py-4">{children}</div>
           {footer !== undefined && (

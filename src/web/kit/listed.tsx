@@ -1,12 +1,17 @@
-import { type UseQueryResult, useQuery } from '@tanstack/react-query';
+import { type Query, type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Button } from './button.tsx';
 import { kitWords } from './kit-words.ts';
 import { useWords } from './words.tsx';
 
+interface Page<Entry> {
+  entries: Entry[];
+  more: boolean;
+}
+
 /** The first entries of a list of the server, as many as are wanted so far. */
 export interface Listed<Entry> {
-  query: UseQueryResult<{ entries: Entry[]; more: boolean }>;
+  query: UseQueryResult<Page<Entry>>;
   showMore: () => void;
   /** Whether more are on their way. */
   busy: boolean;
@@ -17,11 +22,12 @@ export interface Listed<Entry> {
  *
  * @param key everything that the list depends on; another one begins another list
  * @param list what the client gives, at most so many
+ * @param options.again ms after which it is read again, for what changes by itself
  */
 export function useListed<Entry>(
   key: readonly unknown[],
   list: (limit: number) => AsyncIterable<Entry>,
-  { step = 100, enabled = true }: { step?: number; enabled?: boolean } = {},
+  { step = 100, again }: { step?: number; again?: (entries: readonly Entry[]) => number | undefined } = {},
 ): Listed<Entry> {
   const name = JSON.stringify(key);
   const [wanted, setWanted] = useState({ name, count: step });
@@ -34,7 +40,9 @@ export function useListed<Entry>(
     },
     placeholderData: (before, beforeQuery) =>
       JSON.stringify(beforeQuery?.queryKey.slice(0, -1)) === name ? before : undefined,
-    enabled,
+    ...(again === undefined
+      ? {}
+      : { refetchInterval: ({ state }: Query<Page<Entry>>) => again(state.data?.entries ?? []) ?? false }),
   });
   return {
     query,

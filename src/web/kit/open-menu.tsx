@@ -1,11 +1,20 @@
 import { Menu as Base } from '@base-ui/react/menu';
+import { useRef } from 'react';
 import { classes } from './classes.ts';
 import type { MenuProps } from './menu-entry.ts';
 
 /** A menu that is open when it appears. */
 export function OpenMenu({ label, trigger, entries, className }: MenuProps) {
+  const chosen = useRef<() => void>(undefined);
+  // When the button has the focus again: a window that is opened gives it back to what had it.
+  const runChosen = (open: boolean) => {
+    if (open) return;
+    const run = chosen.current;
+    chosen.current = undefined;
+    run?.();
+  };
   return (
-    <Base.Root modal={false} defaultOpen>
+    <Base.Root modal={false} defaultOpen onOpenChangeComplete={runChosen}>
       <Base.Trigger aria-label={label} className={className ?? ''}>
         {trigger}
       </Base.Trigger>
@@ -15,7 +24,9 @@ export function OpenMenu({ label, trigger, entries, className }: MenuProps) {
             {entries.map((entry) => (
               <Base.Item
                 key={entry.label}
-                onClick={entry.onSelect}
+                onClick={() => {
+                  chosen.current = entry.onSelect;
+                }}
                 aria-current={entry.chosen || undefined}
                 className={classes(
                   'flex min-h-9 cursor-default items-center gap-2.5 rounded-md px-3 outline-none data-highlighted:bg-hover',

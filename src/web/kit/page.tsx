@@ -31,7 +31,8 @@ export function Page({
   useEffect(() => {
     if (location.pathname === place) return;
     place = location.pathname;
-    if (document.activeElement?.closest('[data-keep-focus]') == null) ref.current?.focus();
+    // A field that takes the focus by itself keeps it.
+    if (!(document.activeElement instanceof HTMLInputElement)) ref.current?.focus();
   }, []);
   return (
     <div className={classes('mx-auto w-full px-4 py-6 sm:px-6', narrow ? 'max-w-2xl' : 'max-w-6xl')}>

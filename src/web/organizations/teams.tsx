@@ -36,7 +36,11 @@ export function Teams({ organization, mayChange }: { organization: string; mayCh
       key: 'members',
       head: words.members,
       cell: (team) => (
-        <Button small aria-label={words.showMembersOf(team.name)} onClick={() => setOpen({ view: 'members', team })}>
+        <Button
+          small
+          aria-label={words.membersIn(team.members, team.name)}
+          onClick={() => setOpen({ view: 'members', team })}
+        >
           {words.memberCount(team.members)}
         </Button>
       ),

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import type { RepositoryInfo } from '../../api/repositories.ts';
+import { classes } from '../kit/classes.ts';
 import { CopyLine } from '../kit/copy.tsx';
 import { Ago, Bytes } from '../kit/figures.tsx';
 import { Card, Section } from '../kit/page.tsx';
@@ -16,14 +17,16 @@ import { listWords } from './words.ts';
 export function Overview({ repository }: { repository: RepositoryInfo }) {
   const words = useWords(repositoryWords);
   const { name } = repository;
+  /** On a phone what is to pull comes first, else how to push. */
+  const full = repository.tags > 0;
   return (
     <div className="grid gap-x-8 lg:grid-cols-[minmax(0,2fr)_minmax(16rem,1fr)]">
-      <div className="order-2 min-w-0 lg:order-1">
-        {repository.tags === 0 && <NothingPushed repository={repository} />}
+      <div className={classes('min-w-0', full && 'order-2 lg:order-1')}>
+        {!full && <NothingPushed repository={repository} />}
         <Readme repository={repository} />
       </div>
-      <div className="order-1 min-w-0 lg:order-2">
-        {repository.tags > 0 && (
+      <div className={classes('min-w-0', full && 'order-1 lg:order-2')}>
+        {full && (
           <Section title={words.pull}>
             <PullCommand name={name} updatedAt={repository.updatedAt} />
           </Section>

@@ -9,7 +9,7 @@ import { Card, Notice, Section } from '../kit/page.tsx';
 import { EmptyState, Skeleton } from '../kit/states.tsx';
 import { useWords } from '../kit/words.tsx';
 import { queries, server } from '../server.ts';
-import { nestsTooDeeply } from './readme-depth.ts';
+import { quickMarkdown } from './readme-bounds.ts';
 import { repositoryWords } from './repository-words.ts';
 
 const Markdown = lazy(async () => ({ default: (await import('./markdown.tsx')).Markdown }));
@@ -59,17 +59,22 @@ export function Readme({ repository }: { repository: RepositoryInfo }) {
 
 /** Markdown of somebody. What can't be laid out is shown as it was written. */
 export function MarkdownText({ text }: { text: string }) {
-  if (nestsTooDeeply(text)) return <PlainText text={text} />;
+  const words = useWords(repositoryWords);
+  const bounds = quickMarkdown(text);
+  if (bounds === undefined) return <PlainText text={text} why={words.tooComplex} />;
   return (
-    <AsText key={text} text={text}>
-      <Suspense fallback={<Skeleton rows={4} height="h-6" />}>
-        <Markdown text={text} />
-      </Suspense>
-    </AsText>
+    <div className="grid min-w-0 gap-4">
+      <AsText key={text} instead={<PlainText text={text} why={words.tooComplex} />}>
+        <Suspense fallback={<Skeleton rows={4} height="h-6" />}>
+          <Markdown text={bounds.laidOut} />
+        </Suspense>
+      </AsText>
+      {bounds.rest.trim() !== '' && <PlainText text={bounds.rest} why={words.tooLong} />}
+    </div>
   );
 }
 
-class AsText extends Component<{ text: string; children: ReactNode }, { failed: boolean }> {
+class AsText extends Component<{ instead: ReactNode; children: ReactNode }, { failed: boolean }> {
   override state = { failed: false };
 
   static getDerivedStateFromError() {
@@ -77,15 +82,15 @@ class AsText extends Component<{ text: string; children: ReactNode }, { failed: 
   }
 
   override render() {
-    return this.state.failed ? <PlainText text={this.props.text} /> : this.props.children;
+    return this.state.failed ? this.props.instead : this.props.children;
   }
 }
 
-function PlainText({ text }: { text: string }) {
+function PlainText({ text, why }: { text: string; why: string }) {
   const words = useWords(repositoryWords);
   return (
     <div className="grid gap-3">
-      <p className="text-sm text-muted">{words.tooComplex}</p>
+      <p className="text-sm text-muted">{why}</p>
       <CodeBlock code={text} label={words.readmeText} />
     </div>
   );

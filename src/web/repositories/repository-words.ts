@@ -45,7 +45,8 @@ export const repositoryWords = defineWords(
     footnotes: 'Footnotes',
     done: 'done',
     open: 'open',
-    tooComplex: 'This README is nested too deeply to be laid out. Here is its text:',
+    tooComplex: 'It would take too long to lay this README out. Here is its text:',
+    tooLong: 'The rest is too long to be laid out. Here is its text:',
     readmeText: 'Text of the README',
   },
   {
@@ -91,7 +92,8 @@ export const repositoryWords = defineWords(
     footnotes: '각주',
     done: '완료',
     open: '미완료',
-    tooComplex: 'README의 중첩이 너무 깊어 서식을 표시할 수 없습니다. 원문은 다음과 같습니다.',
+    tooComplex: '이 README는 서식을 표시하는 데 너무 오래 걸립니다. 원문은 다음과 같습니다.',
+    tooLong: '나머지는 너무 길어 서식 없이 원문으로 표시합니다.',
     readmeText: 'README 원문',
   },
 );

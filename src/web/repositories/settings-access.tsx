@@ -129,13 +129,13 @@ function Grants({ repository, grants }: { repository: string; grants: readonly G
             cell: (grant) => (
               <Button
                 small
-                aria-label={words.removeFrom(nameOf(grant))}
                 onClick={() => {
                   remove.reset();
                   setRemoved(grant);
                 }}
               >
                 {words.remove}
+                <span className="sr-only"> {nameOf(grant)}</span>
               </Button>
             ),
           },

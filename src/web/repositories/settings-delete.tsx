@@ -60,10 +60,11 @@ function ReallyDelete({
   const remove = useAction(
     () => server.repositories.delete(repository),
     async () => {
+      // Lists that still have it are not shown even for a moment.
+      queries.removeQueries({ queryKey: ['repositories'] });
       await navigate({ to: '/repositories', search: {}, replace: true });
       queries.removeQueries({ queryKey: repositoryKey(repository) });
       queries.removeQueries({ queryKey: ['tags', repository] });
-      await queries.invalidateQueries({ queryKey: ['repositories'] });
     },
   );
   return (

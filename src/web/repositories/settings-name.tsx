@@ -118,13 +118,13 @@ function FormerNames({ repository }: { repository: string }) {
                   </span>
                   <Button
                     small
-                    aria-label={words.freeName(name)}
                     onClick={() => {
                       free.reset();
                       setFreed(name);
                     }}
                   >
                     {words.free}
+                    <span className="sr-only"> {name}</span>
                   </Button>
                 </li>
               ))}

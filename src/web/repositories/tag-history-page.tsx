@@ -22,7 +22,7 @@ import { tagWords } from './tag-words.ts';
 import { take } from './take.ts';
 
 const PAGE = 50;
-const REFRESH_MS = 5_000;
+const REFRESH_MS = 3_000;
 
 /** What a tag pointed at, and the way back. */
 export function TagHistoryPage({ name, tag }: { name: string; tag: string }) {

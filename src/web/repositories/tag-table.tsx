@@ -1,6 +1,6 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { EllipsisVertical, GitCompare, History, Lock, Trash2 } from 'lucide-react';
-import { useState } from 'react';
+import { memo, useState } from 'react';
 import type { RepositoryInfo } from '../../api/repositories.ts';
 import type { TagInfo } from '../../api/tags.ts';
 import { Badge } from '../kit/badge.tsx';
@@ -16,8 +16,14 @@ import { tagWords } from './tag-words.ts';
 
 const MOST_PLATFORMS = 3;
 
-/** Tags with what they name, and what can be done with each. */
-export function TagTable({ repository, tags }: { repository: RepositoryInfo; tags: readonly TagInfo[] }) {
+/** Tags with what they name, and what can be done with each. Many rows are rendered anew only when they changed. */
+export const TagTable = memo(function TagTable({
+  repository,
+  tags,
+}: {
+  repository: RepositoryInfo;
+  tags: readonly TagInfo[];
+}) {
   const words = useWords(tagWords);
   const [deleted, setDeleted] = useState<TagInfo>();
   const [compared, setCompared] = useState<TagInfo>();
@@ -77,7 +83,7 @@ export function TagTable({ repository, tags }: { repository: RepositoryInfo; tag
       )}
     </>
   );
-}
+});
 
 function TagName({ repository, tag }: { repository: string; tag: TagInfo }) {
   const words = useWords(tagWords);

@@ -56,7 +56,9 @@ export function Timeline({ deployment }: { deployment: DeploymentInfo }) {
           ) : (
             <span>
               <Moment at={at} />
-              {at !== createdAt && <span className="text-sm text-muted"> · {words.seconds(secondsSince(createdAt, at))}</span>}
+              {at !== createdAt && (
+                <span className="text-sm text-muted"> · {words.seconds(secondsSince(createdAt, at))}</span>
+              )}
             </span>
           )}
         </li>

@@ -108,7 +108,9 @@ function Deployment({
       </div>
       {/* What changes is said aloud; bytes are not. */}
       <div role="status" aria-label={words.statusOf(environment, number)} className="sr-only">
-        {[words.headlines[state], ...targets.map(({ target, phase }) => `${target}: ${words.phases[phase]}`)].join('. ')}
+        {[words.headlines[state], ...targets.map(({ target, phase }) => `${target}: ${words.phases[phase]}`)].join(
+          '. ',
+        )}
       </div>
     </>
   );

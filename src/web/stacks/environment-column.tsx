@@ -160,7 +160,8 @@ function TargetHealth({
   const different = settled
     ? targets.filter(
         (target) =>
-          target.online && serviceRows(target, status).some(({ verdict }) => verdict === 'differs' || verdict === 'missing'),
+          target.online &&
+          serviceRows(target, status).some(({ verdict }) => verdict === 'differs' || verdict === 'missing'),
       ).length
     : 0;
   return (
@@ -178,11 +179,7 @@ function TargetHealth({
         <p className="text-sm text-warn">
           {words.noTargetsYet}{' '}
           {rightsOf(stack).administer && (
-            <Link
-              className="text-accent underline"
-              {...environmentLink(place.name, place.environment)}
-              hash="targets"
-            >
+            <Link className="text-accent underline" {...environmentLink(place.name, place.environment)} hash="targets">
               {words.enroll}
             </Link>
           )}

@@ -12,7 +12,12 @@ import { stackWords } from './words.ts';
 
 type Change = Plan['changes'][number];
 
-const CHANGE_TONES: Record<Change['change'], Tone> = { add: 'good', replace: 'accent', remove: 'warn', none: 'neutral' };
+const CHANGE_TONES: Record<Change['change'], Tone> = {
+  add: 'good',
+  replace: 'accent',
+  remove: 'warn',
+  none: 'neutral',
+};
 
 /** What a deployment would do, whole: nothing of a plan is left out. */
 export function PlanView({ plan }: { plan: Plan }) {

@@ -38,7 +38,8 @@ export const planWords = defineWords(
     forceHint: 'What is said above is then overridden, and it stands in the audit log with your name.',
     forceNeedsAdmin: 'Somebody with the role "admin" may do it all the same.',
     changedMeanwhile: 'It changed while you looked',
-    changedMeanwhileWhat: 'Nothing was deployed. This is what would happen now; look at it, then press the button again.',
+    changedMeanwhileWhat:
+      'Nothing was deployed. This is what would happen now; look at it, then press the button again.',
     locked: (holder: string) => `${holder} is under way. Another deployment is refused until it has ended.`,
     lockedRollback: (holder: string) => `${holder} is under way. It is cancelled, and this begins at once.`,
     what: 'What to deploy',

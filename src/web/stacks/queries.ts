@@ -85,7 +85,7 @@ function statusQuery(place: EnvironmentName, restingMs = RESTING_MS) {
 
 /** What is wanted and what really runs, kept fresh while the page is looked at. */
 export function useStatus(place: EnvironmentName, restingMs?: number) {
-  return useQuery(statusQuery(place, restingMs));
+  return useQuery<EnvironmentStatus>(statusQuery(place, restingMs));
 }
 
 /** As `useStatus`, for several environments of a stack; without those that are not known yet. */

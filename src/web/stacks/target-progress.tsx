@@ -48,13 +48,13 @@ export function TargetItem({ target }: { target: TargetResult }) {
       {shown !== '' && (
         <figure>
           <figcaption className="mb-1 text-sm font-medium">{words.logOf(name)}</figcaption>
-          <pre
+          <section
             tabIndex={0}
             aria-label={words.logOf(name)}
-            className="max-h-96 overflow-auto rounded-md border border-line bg-sunken p-3 font-mono text-sm"
+            className="max-h-96 overflow-auto rounded-md border border-line bg-sunken p-3"
           >
-            {shown}
-          </pre>
+            <pre className="font-mono text-sm">{shown}</pre>
+          </section>
         </figure>
       )}
     </li>
@@ -110,7 +110,11 @@ function Steps({ name, phase }: { name: string; phase: TargetPhase }) {
               state === 'later' && 'bg-sunken text-muted',
             )}
           >
-            {state === 'done' ? <Check className="size-3.5" aria-hidden="true" /> : <span aria-hidden="true">{index + 1}</span>}
+            {state === 'done' ? (
+              <Check className="size-3.5" aria-hidden="true" />
+            ) : (
+              <span aria-hidden="true">{index + 1}</span>
+            )}
             {words.steps[step]}
             <span className="sr-only">: {words[state]}</span>
           </li>
