@@ -11,7 +11,7 @@ const { values } = parseArgs({
 const root = resolve(import.meta.dir, '..');
 const out = resolve(root, values.out);
 mkdirSync(dirname(out), { recursive: true });
-const page = join(dirname(out), 'page');
+const page = join(root, 'node_modules/.cache/berth-page', `binary-${process.pid}`);
 rmSync(page, { recursive: true, force: true });
 await buildPage(page);
 const built = await Bun.build({
@@ -28,6 +28,7 @@ const built = await Bun.build({
     ...(values.target === undefined ? {} : { target: values.target as Bun.Build.CompileTarget }),
   },
 });
+rmSync(page, { recursive: true, force: true });
 for (const message of built.logs) console.error(String(message));
 if (!built.success) process.exit(1);
 console.log(out);

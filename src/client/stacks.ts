@@ -20,8 +20,9 @@ export class StacksClient {
   constructor(readonly connection: Connection) {}
 
   /** Those that the caller may read. */
-  list(): AsyncIterable<StackInfo> {
-    return this.connection.list(stackPage, '/api/v1/stacks', (page) => page.stacks);
+  list(limit?: number): AsyncIterable<StackInfo> {
+    const options = limit === undefined ? {} : { limit };
+    return this.connection.list(stackPage, '/api/v1/stacks', (page) => page.stacks, options);
   }
 
   get(name: StackName): Promise<StackInfo> {

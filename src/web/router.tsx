@@ -11,7 +11,9 @@ import { Skeleton } from './kit/states.tsx';
 
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound, errorComponent: PageFailed });
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+/** The router reads `?q=123` as a number. */
+const text = (value: unknown): string | undefined =>
+  typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined;
 
 const gettingIn = () => import('./getting-in/pages.tsx');
 const account = () => import('./account/pages.tsx');

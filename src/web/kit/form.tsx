@@ -30,7 +30,7 @@ export function fieldProblem(problem: unknown, field: string): string | undefine
 export function FormProblem({ problem }: { problem: unknown }) {
   const text = useProblemText();
   return (
-    <div role="alert">
+    <div role="alert" className="empty:hidden">
       {problem !== undefined && problem !== null && (
         <p className="flex items-start gap-2 rounded-md bg-bad-soft px-3 py-2 text-sm text-bad">
           <CircleAlert className="mt-0.5 size-4 shrink-0" aria-hidden="true" />

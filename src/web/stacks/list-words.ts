@@ -1,4 +1,4 @@
-import { defineWords, plural } from '../kit/words.tsx';
+import { defineWords } from '../kit/words.tsx';
 
 /** The list of stacks, and what is set for one. */
 export const listWords = defineWords(
@@ -21,7 +21,6 @@ export const listWords = defineWords(
     fileHint: 'YAML. Paste it, or choose a file.',
     choose: 'Choose a file',
     make: 'Make the stack',
-    example: 'Fill in an example',
     fileTitle: 'Compose file',
     fileWhat: 'Releases that are made from now on have it. Those that are there keep theirs.',
     saveFile: 'Save the file',
@@ -57,7 +56,6 @@ export const listWords = defineWords(
       'Its deployments and variables go. It must have no targets: revoke them first. What runs on servers goes on running.',
     deleteStack: 'Delete the stack',
     deleteStackWhat: 'Its environments, releases and deployments go. It is refused while servers run it.',
-    count: (count: number) => plural(count, 'stack'),
   },
   {
     what: '스택은 Berth가 서버로 배포하는 서비스들의 compose 파일입니다.',
@@ -79,7 +77,6 @@ export const listWords = defineWords(
     fileHint: 'YAML. 붙여 넣거나 파일을 고르세요.',
     choose: '파일 고르기',
     make: '스택 만들기',
-    example: '예제 채우기',
     fileTitle: 'compose 파일',
     fileWhat: '지금부터 만드는 릴리스에 적용됩니다. 기존 릴리스는 그대로입니다.',
     saveFile: '파일 저장',
@@ -115,6 +112,5 @@ export const listWords = defineWords(
       '배포와 변수가 지워집니다. 타깃이 없어야 하므로 먼저 등록을 해제하세요. 서버에서 실행 중인 것은 계속 실행됩니다.',
     deleteStack: '스택 삭제',
     deleteStackWhat: '환경, 릴리스, 배포가 지워집니다. 서버가 실행하는 동안에는 거부됩니다.',
-    count: (count: number) => `스택 ${count}개`,
   },
 );

@@ -61,7 +61,11 @@ function pace(error: unknown, moving: boolean): number | false {
 }
 
 export function useStack(place: StackName) {
-  return useQuery({ queryKey: stackKey(place, 'info'), queryFn: () => server.stacks.get(place) });
+  return useQuery({
+    queryKey: stackKey(place, 'info'),
+    queryFn: () => server.stacks.get(place),
+    refetchInterval: ({ state }) => pace(state.error, false),
+  });
 }
 
 export function useEnvironments(place: StackName) {

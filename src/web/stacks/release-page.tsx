@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import type { EnvironmentStatus } from '../../api/deployments.ts';
 import type { ReleaseImage, ReleaseInfo } from '../../api/releases.ts';
 import type { StackInfo } from '../../api/stacks.ts';
 import { Button, ButtonLink } from '../kit/button.tsx';
@@ -9,6 +10,7 @@ import { SelectField, TextField } from '../kit/field.tsx';
 import { Ago } from '../kit/figures.tsx';
 import { Form, useAction } from '../kit/form.tsx';
 import { Card, Notice, Section } from '../kit/page.tsx';
+import { Skeleton } from '../kit/states.tsx';
 import { Table } from '../kit/table.tsx';
 import { useWords } from '../kit/words.tsx';
 import { stackLink } from '../places.ts';
@@ -50,7 +52,7 @@ export function ReleasePage() {
       actions={
         rightsOf(stack.data).deploy && (
           <>
-            <ButtonLink {...stackLink(place.name)}>{words.deployIn}</ButtonLink>
+            {release.data?.expiredAt === null && <ButtonLink {...stackLink(place.name)}>{words.deployIn}</ButtonLink>}
             <Button onClick={() => setRevoking(true)}>{words.revoke}</Button>
           </>
         )
@@ -154,12 +156,17 @@ function Differences({ place, stack, release }: { place: StackPlace; stack: Stac
             place={place}
             environment={environment}
             release={release.number}
-            runs={statuses.get(environment)?.current?.release}
+            runs={runningIn(statuses.get(environment))}
           />
         ))}
       </div>
     </Section>
   );
+}
+
+function runningIn(status: EnvironmentStatus | undefined): number | null | undefined {
+  if (status === undefined) return undefined;
+  return status.current === null ? null : status.current.release;
 }
 
 function Difference({
@@ -171,24 +178,26 @@ function Difference({
   place: StackPlace;
   environment: string;
   release: number;
-  runs: number | undefined;
+  /** null: nothing; undefined while that is not known. */
+  runs: number | null | undefined;
 }) {
   const names = useWords(stackWords);
   const words = useWords(releaseWords);
   const diff = useQuery({
     queryKey: stackKey(place, 'diff', runs ?? 0, release),
     queryFn: () => server.releases.diff(place, runs ?? 0, release),
-    enabled: runs !== undefined && runs !== release,
+    enabled: runs != null && runs !== release,
     staleTime: Number.POSITIVE_INFINITY,
   });
   return (
     <Card className="grid content-start gap-2">
       <h3 className="font-semibold">
-        {runs === undefined ? environment : words.differenceTo(environment, names.release(runs))}
+        {runs == null ? environment : words.differenceTo(environment, names.release(runs))}
       </h3>
-      {runs === undefined && <p className="text-muted">{words.runsNothing}</p>}
+      {runs === undefined && <Skeleton rows={1} height="h-8" />}
+      {runs === null && <p className="text-muted">{words.runsNothing}</p>}
       {runs === release && <p>{words.sameAs}</p>}
-      {runs !== undefined && runs !== release && (
+      {runs != null && runs !== release && (
         <Fresh query={diff} rows={2} height="h-8">
           {({ fileChanged, images }) => {
             const changed = images.filter((image) => image.changed);

@@ -125,7 +125,7 @@ function ComposeFile({ place, stack }: { place: StackPlace; stack: StackInfo }) 
   const words = useWords(listWords);
   const file = useQuery({
     queryKey: stackKey(place, 'file', stack.file),
-    queryFn: () => server.stacks.file(place),
+    queryFn: () => server.stacks.file(place, stack.file),
     staleTime: Number.POSITIVE_INFINITY,
     placeholderData: (before) => before,
   });
@@ -149,8 +149,11 @@ function ComposeForm({ place, known, editable }: { place: StackPlace; known: Sta
     setText(known.file);
   }
   const save = useAction(
-    () => server.stacks.setFile(place, text),
-    () => stackChanged(place),
+    (file: string) => server.stacks.setFile(place, file),
+    async ({ file: digest }, file) => {
+      setBase({ digest, file });
+      await stackChanged(place);
+    },
   );
   if (!editable) {
     return (
@@ -162,7 +165,7 @@ function ComposeForm({ place, known, editable }: { place: StackPlace; known: Sta
   const theirs = known.digest !== base.digest;
   return (
     <Form
-      onSend={() => save.run(undefined)}
+      onSend={() => save.run(text)}
       action={words.saveFile}
       busy={save.busy}
       disabled={untouched}

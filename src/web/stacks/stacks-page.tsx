@@ -13,6 +13,7 @@ import { EmptyState, Loaded } from '../kit/states.tsx';
 import { Table } from '../kit/table.tsx';
 import { useWords } from '../kit/words.tsx';
 import { environmentLink, stackLink, stackParts } from '../places.ts';
+import { take } from '../repositories/take.ts';
 import { queries, server } from '../server.ts';
 import { LoggedIn, type SessionUser } from '../session.tsx';
 import { listWords } from './list-words.ts';
@@ -32,7 +33,7 @@ function StackList({ user }: { user: SessionUser }) {
   const words = useWords(listWords);
   const names = useWords(stackWords);
   const [making, setMaking] = useState(false);
-  const listed = useListed(STACKS_KEY, () => server.stacks.list(), { step: STEP });
+  const listed = useListed(STACKS_KEY, (limit) => server.stacks.list(limit), { step: STEP });
   return (
     <Page
       title={names.stacks}
@@ -116,9 +117,9 @@ function NewStackDialog({ user, onClose }: { user: SessionUser; onClose: () => v
   const [file, setFile] = useState('');
   const organizations = useQuery({
     queryKey: ['organizations', 'mine', MOST_OWNERS],
-    queryFn: () => Array.fromAsync(server.organizations.list()),
+    queryFn: () => take(server.organizations.list(), MOST_OWNERS),
   });
-  const owners = [user.username, ...(organizations.data ?? []).slice(0, MOST_OWNERS).map((one) => one.name)];
+  const owners = [user.username, ...(organizations.data ?? []).map((one) => one.name)];
   const make = useAction(
     () => server.stacks.create(namespace, { name, file }),
     async (stack) => {
@@ -166,7 +167,7 @@ export function ComposeField({
   problem: string | undefined;
 }) {
   const words = useWords(listWords);
-  const example = `services:\n  web:\n    image: ${location.host}/alice/web:latest\n    restart: unless-stopped\n    ports: ["8080:80"]\n`;
+  const example = `services:\n  web:\n    image: ${location.host}/OWNER/web:latest\n    restart: unless-stopped\n    ports: ["8080:80"]\n`;
   return (
     <div className="grid gap-2">
       <TextArea
