@@ -18,9 +18,11 @@ export class BuiltFiles {
   /** @throws Error with the bundler's messages */
   async find(name: string): Promise<Blob | undefined> {
     if (!/^[\w.-]+$/.test(name)) return undefined;
-    if (name === 'index.html' || this.#folder === undefined) this.#folder = await this.#built();
-    const file = Bun.file(join(this.#folder, `${name}.gz`));
-    return (await file.exists()) ? file : undefined;
+    const known = name === 'index.html' || this.#folder === undefined ? undefined : await found(this.#folder, name);
+    if (known !== undefined) return known;
+    // Another worker may have answered with the document of a later build.
+    this.#folder = await this.#built();
+    return found(this.#folder, name);
   }
 
   async #built(): Promise<string> {
@@ -34,6 +36,11 @@ export class BuiltFiles {
     }
     return folder;
   }
+}
+
+async function found(folder: string, name: string): Promise<Blob | undefined> {
+  const file = Bun.file(join(folder, `${name}.gz`));
+  return (await file.exists()) ? file : undefined;
 }
 
 async function build(folder: string): Promise<void> {

@@ -78,12 +78,11 @@ describe.skipIf(!canPlay)('a team at the page', () => {
       .first()
       .click();
     await dialog().getByRole('button', { name: 'Enroll' }).click();
-    const command = (
-      await dialog()
-        .getByText(/berth agent/)
-        .first()
-        .innerText()
-    ).trim();
+    const line = await dialog()
+      .getByText(/berth agent/)
+      .first()
+      .textContent();
+    const command = (line ?? '').trim();
     const engine = await startServerEngine({ name: environment, insecure: [team.host] });
     engines.push(engine);
     agents.push(startAgent(engine, { command }));
@@ -119,6 +118,10 @@ describe.skipIf(!canPlay)('a team at the page', () => {
     await button('New token').first().click();
     await dialog().getByRole('textbox', { name: /^Name/ }).fill('laptop');
     await dialog().getByRole('button', { name: 'New token' }).click();
+    await dialog()
+      .getByText(/berth_pat_/)
+      .first()
+      .waitFor();
     token = /berth_pat_\w{32}/.exec((await dialog().textContent()) ?? '')?.[0] ?? '';
     expect(token).not.toBe('');
     expect(await dialog().textContent()).toContain(`docker login -u dana ${team.host}`);
@@ -136,6 +139,9 @@ describe.skipIf(!canPlay)('a team at the page', () => {
     await text('linux/amd64').waitFor();
     await text('dana').waitFor();
     await picture('tags');
+    await visit.page.getByRole('link', { name: 'latest' }).first().click();
+    await visit.page.getByRole('heading', { level: 2, name: /Layers/ }).waitFor();
+    await picture('image');
   }, 120_000);
 
   test('a stack and its environments are made of a compose file', async () => {
@@ -191,12 +197,17 @@ describe.skipIf(!canPlay)('a team at the page', () => {
     await column('production').getByText('Stable').waitFor();
     await picture('board');
     expect(await visit.audit()).toEqual([]);
+    await visit.open('/s/dana/shop/environments/production');
+    await text('as wanted').waitFor(LATER);
+    await picture('environment');
+    expect(await visit.audit()).toEqual([]);
   }, 180_000);
 
   test('a bad release goes back by itself, and the page says why with the last lines of its log', async () => {
     await push('latest', { version: 'bad', behaviour: 'unhealthy' });
     const phone = await openVisit(browser, team.url, { as: dana, phone: true });
     await phone.open('/s/dana/shop');
+    await visit.open('/s/dana/shop');
     await column('test')
       .getByRole('button', { name: /^Deploy to test/ })
       .click();
@@ -238,7 +249,8 @@ describe.skipIf(!canPlay)('a team at the page', () => {
       .click();
     await phone.page.getByRole('dialog').getByText('What would happen').waitFor();
     await phone.page.getByRole('dialog').getByRole('button', { name: 'Roll back test' }).click();
-    await phone.page.getByText('Stable: healthy through its watch').waitFor(LATER);
+    await phone.page.getByRole('heading', { level: 1, name: /^v\d+ of test/ }).waitFor(LATER);
+    await phone.page.getByText('Stable: healthy through its watch').first().waitFor(LATER);
     await picture('rollback-phone', phone);
     expect(phone.complaints).toEqual([]);
   }, 180_000);
