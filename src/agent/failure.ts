@@ -44,12 +44,12 @@ export function isEngineGone(output: string): boolean {
   return ENGINE_GONE.test(output);
 }
 
-/** Removes the values of variables from a text that leaves this host; short ones tell nothing and stay. */
+/** Removes the values of variables from a text that leaves this host, and NUL, which no database takes; short values tell nothing and stay. */
 export function redact(text: string, variables: Readonly<Record<string, string>>): string {
   const values = Object.values(variables).filter((value) => value.length >= 8);
   return values
     .sort((a, b) => b.length - a.length)
-    .reduce((redacted, value) => redacted.replaceAll(value, '***'), text);
+    .reduce((redacted, value) => redacted.replaceAll(value, '***'), text.replaceAll('\0', ''));
 }
 
 /** Whatever went wrong, as a failure of the deployment. */

@@ -18,6 +18,9 @@ export async function readText(request: BerthRequest, mostBytes: number): Promis
   }
 }
 
+/** The escape of NUL; the same characters after an escaped backslash are text. */
+const NUL = /(?<!\\)(?:\\\\)*\\u0000/i;
+
 /** A JSON body; an empty one is `{}`. @throws OciError BODY_INVALID with the field that is wrong */
 export async function readJson<T>(request: BerthRequest, schema: z.ZodType<T>, mostBytes: number): Promise<T> {
   const text = await readText(request, mostBytes);
@@ -28,7 +31,7 @@ export async function readJson<T>(request: BerthRequest, schema: z.ZodType<T>, m
     throw new OciError('BODY_INVALID', 'body: not JSON');
   }
   // PostgreSQL takes no NUL in a text.
-  if (/\\u0000/i.test(text)) throw new OciError('BODY_INVALID', 'body: holds a NUL character');
+  if (NUL.test(text)) throw new OciError('BODY_INVALID', 'body: holds a NUL character');
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];

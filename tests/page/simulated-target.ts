@@ -22,7 +22,10 @@ export class SimulatedTarget {
   }
 
   report(report: Omit<AgentReport, 'now'> = {}): Promise<void> {
-    return this.agent.report({ now: Date.now(), agentVersion: '0.1.0', engine: 'Docker Engine 26.1.5', ...report }, never);
+    return this.agent.report(
+      { now: Date.now(), agentVersion: '0.1.0', engine: 'Docker Engine 26.1.5', ...report },
+      never,
+    );
   }
 
   /** The deployment's services run healthy here. */

@@ -14,6 +14,7 @@ import { imagesLine } from './image-text.tsx';
 import { type EnvironmentPlace, stackKey } from './queries.ts';
 import { Fresh } from './stack-frame.tsx';
 import { StateBadge } from './state-badge.tsx';
+import { plainText } from './terminal-text.ts';
 import { stackWords } from './words.ts';
 
 const STEP = 20;
@@ -63,9 +64,15 @@ export function DeploymentHistory({ place, current }: { place: EnvironmentPlace;
                     head: words.state,
                     cell: (entry) => (
                       <div className="grid justify-items-start gap-1">
-                        <StateBadge state={stateOf(entry, { current: current ?? null })} />
+                        <StateBadge
+                          state={stateOf(entry, {
+                            current: current ?? null,
+                            // It is newer, so it is in the list.
+                            rollback: entries.find(({ number }) => number === entry.rolledBackBy),
+                          })}
+                        />
                         {entry.message !== '' && entry.status !== 'success' && (
-                          <span className="max-w-96 text-sm text-muted break-words">{entry.message}</span>
+                          <span className="max-w-96 text-sm text-muted wrap-anywhere">{plainText(entry.message)}</span>
                         )}
                       </div>
                     ),

@@ -30,6 +30,7 @@ import { RollbackDialog } from './rollback-dialog.tsx';
 import { EnvironmentFrame, Fresh } from './stack-frame.tsx';
 import { STATE_SIGNS } from './state-badge.tsx';
 import { TargetItem } from './target-progress.tsx';
+import { plainText } from './terminal-text.ts';
 import { stackWords } from './words.ts';
 
 /** A deployment: where it is, on each server, until its end; and what became of it. */
@@ -86,7 +87,7 @@ function Deployment({
         {targets.length === 0 ? (
           <p className="text-muted">{words.noTargets}</p>
         ) : (
-          <ul className="grid gap-3">
+          <ul className="grid grid-cols-1 gap-3">
             {targets.map((target) => (
               <TargetItem key={target.target} target={target} />
             ))}
@@ -150,7 +151,7 @@ function Headline({
           <p data-status={state} className="text-lg font-semibold">
             {words.headlines[state]}
           </p>
-          {message !== '' && <p className="break-words">{message}</p>}
+          {message !== '' && <p className="wrap-anywhere">{plainText(message)}</p>}
           {explanation !== '' && <p className="text-sm">{explanation}</p>}
           {rolledBackBy !== null && (
             <p className="text-sm">

@@ -16,6 +16,7 @@ import { ImageText } from './image-text.tsx';
 import { type EnvironmentPlace, rightsOf, useRelease } from './queries.ts';
 import { countTargets, serviceRows } from './running.ts';
 import { StateBadge } from './state-badge.tsx';
+import { plainText } from './terminal-text.ts';
 import { trackingLine } from './tracking.ts';
 import { stackWords } from './words.ts';
 
@@ -98,7 +99,7 @@ export function EnvironmentState({
           <p>
             {words.heldBy(hold.by)} <Ago at={hold.at} />
           </p>
-          {hold.reason !== '' && <p className="break-words">{words.heldFor(hold.reason)}</p>}
+          {hold.reason !== '' && <p className="wrap-anywhere">{words.heldFor(hold.reason)}</p>}
         </Notice>
       )}
       {current !== null && <Current place={place} current={current} />}
@@ -117,7 +118,7 @@ export function EnvironmentState({
             <Link className="text-accent underline" {...deploymentLink(place.name, place.environment, queued.number)}>
               {words.queuedWhat(queued.number, queued.release)}
             </Link>{' '}
-            {queued.message}
+            {plainText(queued.message)}
           </Fact>
         )}
         <Fact name={words.follows}>
@@ -211,7 +212,7 @@ function Current({ place, current }: { place: EnvironmentPlace; current: Deploym
         <Ago at={createdAt} /> {words.beganBy(actor === 'berth' ? names.automation : actor, names.reasons[reason])}
         {restores !== null && ` · ${words.rollingNow} ${words.restores(restores)}`}
       </p>
-      {message !== '' && status !== 'success' && <p className="text-sm break-words">{message}</p>}
+      {message !== '' && status !== 'success' && <p className="text-sm wrap-anywhere">{plainText(message)}</p>}
       <ul aria-label={words.images} className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-3 gap-y-1 text-sm">
         {images.map((image) => (
           <li key={image.service} className="col-span-2 grid grid-cols-subgrid items-baseline">

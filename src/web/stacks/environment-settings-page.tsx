@@ -21,7 +21,7 @@ import {
   useStack,
 } from './queries.ts';
 import { EnvironmentFrame, Fresh } from './stack-frame.tsx';
-import { draftOf, TrackingFields, trackingOf } from './tracking-fields.tsx';
+import { draftOf, type TrackingDraft, TrackingFields, trackingOf } from './tracking-fields.tsx';
 import { stackWords } from './words.ts';
 
 /** What an environment follows, and what is asked of it. */
@@ -63,6 +63,13 @@ function missing({ name, environment }: EnvironmentPlace): ApiError {
   return new ApiError({ status: 404, code: 'NOT_FOUND', detail: `environment: ${name} has no ${environment}` });
 }
 
+interface Touched {
+  deployOnPush?: boolean;
+  protected?: boolean;
+  maxParallel?: string;
+  position?: string;
+}
+
 function Settings({
   place,
   stack,
@@ -73,21 +80,27 @@ function Settings({
   environment: EnvironmentInfo;
 }) {
   const words = useWords(listWords);
-  const [track, setTrack] = useState(() => draftOf(environment.track));
-  const [deployOnPush, setDeployOnPush] = useState(environment.deployOnPush);
-  const [isProtected, setProtected] = useState(environment.protected);
-  const [maxParallel, setMaxParallel] = useState(String(environment.maxParallel));
-  const [position, setPosition] = useState(String(environment.position));
+  // Only what was touched here is sent: what somebody else changed meanwhile stays, and is shown.
+  const [touched, setTouched] = useState<Touched>({});
+  const [track, setTrack] = useState<TrackingDraft>({});
+  const tracked = { ...draftOf(environment.track), ...track };
+  const { deployOnPush = environment.deployOnPush, protected: isProtected = environment.protected } = touched;
+  const { maxParallel = String(environment.maxParallel), position = String(environment.position) } = touched;
+  const touch = (more: Touched) => setTouched({ ...touched, ...more });
   const save = useAction(
     () =>
       server.environments.change(place, {
-        track: trackingOf(track),
-        deployOnPush,
-        protected: isProtected,
-        maxParallel: Number(maxParallel),
-        ...(Number(position) === environment.position ? {} : { position: Number(position) }),
+        ...(Object.keys(track).length === 0 ? {} : { track: trackingOf(tracked) }),
+        ...(touched.deployOnPush === undefined ? {} : { deployOnPush }),
+        ...(touched.protected === undefined ? {} : { protected: isProtected }),
+        ...(touched.maxParallel === undefined ? {} : { maxParallel: Number(maxParallel) }),
+        ...(touched.position === undefined ? {} : { position: Number(position) }),
       }),
-    () => stackChanged(place),
+    async () => {
+      await stackChanged(place);
+      setTouched({});
+      setTrack({});
+    },
   );
   return (
     <Section title={words.settingsOf(place.environment)}>
@@ -99,18 +112,22 @@ function Settings({
           problem={save.problem}
           extra={<span role="status">{save.result !== undefined && !save.busy && words.saved}</span>}
         >
-          <TrackingFields stack={stack} draft={track} onDraft={setTrack} />
+          <TrackingFields
+            stack={stack}
+            draft={tracked}
+            onService={(service, value) => setTrack({ ...track, [service]: value })}
+          />
           <CheckField
             label={words.onPushBox}
             hint={words.onPushHint}
             checked={deployOnPush}
-            onChange={(event) => setDeployOnPush(event.target.checked)}
+            onChange={(event) => touch({ deployOnPush: event.target.checked })}
           />
           <CheckField
             label={words.protectedBox}
             hint={words.protectedHint}
             checked={isProtected}
-            onChange={(event) => setProtected(event.target.checked)}
+            onChange={(event) => touch({ protected: event.target.checked })}
           />
           <div className="grid gap-4 sm:grid-cols-2">
             <TextField
@@ -121,7 +138,7 @@ function Settings({
               required
               problem={fieldProblem(save.problem, 'maxParallel')}
               value={maxParallel}
-              onChange={(event) => setMaxParallel(event.target.value)}
+              onChange={(event) => touch({ maxParallel: event.target.value })}
             />
             <TextField
               label={words.position}
@@ -131,7 +148,7 @@ function Settings({
               required
               problem={fieldProblem(save.problem, 'position')}
               value={position}
-              onChange={(event) => setPosition(event.target.value)}
+              onChange={(event) => touch({ position: event.target.value })}
             />
           </div>
         </Form>

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { EnvironmentStatus } from '../../api/deployments.ts';
 import type { ReleaseImage, ReleaseInfo } from '../../api/releases.ts';
 import type { StackInfo } from '../../api/stacks.ts';
@@ -15,12 +15,14 @@ import { Table } from '../kit/table.tsx';
 import { useWords } from '../kit/words.tsx';
 import { stackLink } from '../places.ts';
 import { server } from '../server.ts';
+import { DeployDialog } from './deploy-dialog.tsx';
 import { ImageText } from './image-text.tsx';
 import {
   rightsOf,
   type StackPlace,
   stackChanged,
   stackKey,
+  useEnvironments,
   usePlaceNumber,
   useRelease,
   useStack,
@@ -30,6 +32,7 @@ import {
 import { releaseWords } from './release-words.ts';
 import { ReleaseMarks } from './releases-page.tsx';
 import { Fresh, StackFrame } from './stack-frame.tsx';
+import { plainText } from './terminal-text.ts';
 import { stackWords } from './words.ts';
 
 /** One release: its images, its compose file, and how it differs from what runs. */
@@ -86,7 +89,7 @@ function Marks({ release }: { release: ReleaseInfo }) {
   const words = useWords(releaseWords);
   const { createdAt, createdBy, notes, revoked, expiredAt } = release;
   return (
-    <div className="mb-6 grid gap-3">
+    <div className="mb-6 grid grid-cols-1 gap-3">
       <p className="flex flex-wrap items-center gap-2">
         <span>
           {words.made} <Ago at={createdAt} /> {words.by(createdBy === 'berth' ? names.automation : createdBy)}
@@ -96,8 +99,8 @@ function Marks({ release }: { release: ReleaseInfo }) {
       {expiredAt !== null && <Notice tone="warn">{words.expiredWhat}</Notice>}
       {revoked.map(({ environment, by, at, reason }) => (
         <p key={environment ?? ''} className="text-sm break-words">
-          {environment === null ? words.revoked : words.revokedIn(environment)} {words.revokedBy(by, reason)},{' '}
-          <Ago at={at} />
+          {environment === null ? words.revoked : words.revokedIn(environment)}{' '}
+          {words.revokedBy(by === 'berth' ? names.automation : by, plainText(reason))}, <Ago at={at} />
         </p>
       ))}
       {notes !== '' && (
@@ -145,11 +148,16 @@ function Content({ release }: { release: ReleaseInfo }) {
 /** Against what each environment runs now. */
 function Differences({ place, stack, release }: { place: StackPlace; stack: StackInfo; release: ReleaseInfo }) {
   const words = useWords(releaseWords);
+  const names = useWords(stackWords);
   const statuses = useStatuses(place, stack.environments);
+  const environments = useEnvironments(place).data ?? [];
+  const [deploying, setDeploying] = useState<string>();
+  const chosen = environments.find(({ name }) => name === deploying);
+  const deployable = rightsOf(stack).deploy && release.expiredAt === null;
   if (stack.environments.length === 0) return null;
   return (
     <Section title={words.difference}>
-      <div className="grid gap-4 md:grid-cols-2">
+      <div className="grid grid-cols-1 gap-4 md:grid-cols-2">
         {stack.environments.map((environment) => (
           <Difference
             key={environment}
@@ -157,9 +165,22 @@ function Differences({ place, stack, release }: { place: StackPlace; stack: Stac
             environment={environment}
             release={release.number}
             runs={runningIn(statuses.get(environment))}
+            action={
+              deployable && <Button onClick={() => setDeploying(environment)}>{names.deploy(environment)}…</Button>
+            }
           />
         ))}
       </div>
+      {chosen !== undefined && (
+        <DeployDialog
+          place={{ ...place, environment: chosen.name }}
+          stack={stack}
+          environment={chosen}
+          status={statuses.get(chosen.name)}
+          release={release.number}
+          onClose={() => setDeploying(undefined)}
+        />
+      )}
     </Section>
   );
 }
@@ -174,12 +195,14 @@ function Difference({
   environment,
   release,
   runs,
+  action,
 }: {
   place: StackPlace;
   environment: string;
   release: number;
   /** null: nothing; undefined while that is not known. */
   runs: number | null | undefined;
+  action: ReactNode;
 }) {
   const names = useWords(stackWords);
   const words = useWords(releaseWords);
@@ -221,6 +244,7 @@ function Difference({
           }}
         </Fresh>
       )}
+      {runs !== release && runs !== undefined && <div>{action}</div>}
     </Card>
   );
 }

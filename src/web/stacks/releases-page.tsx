@@ -18,6 +18,7 @@ import { imagesLine } from './image-text.tsx';
 import { rightsOf, type StackPlace, stackChanged, stackKey, useStack, useStackPlace, useStatuses } from './queries.ts';
 import { releaseWords } from './release-words.ts';
 import { Fresh, StackFrame } from './stack-frame.tsx';
+import { plainText } from './terminal-text.ts';
 import { stackWords } from './words.ts';
 
 const STEP = 20;
@@ -135,7 +136,7 @@ export function ReleaseMarks({ release }: { release: ReleaseInfo }) {
     <>
       {release.expiredAt !== null && <Badge tone="warn">{words.expired}</Badge>}
       {release.revoked.map(({ environment, by, reason }) => (
-        <Badge key={environment ?? ''} tone="bad" title={words.revokedBy(by, reason)}>
+        <Badge key={environment ?? ''} tone="bad" title={words.revokedBy(by, plainText(reason))}>
           {environment === null ? words.revoked : words.revokedIn(environment)}
         </Badge>
       ))}

@@ -103,7 +103,11 @@ function NewEnvironmentDialog({ place, stack, onClose }: { place: StackPlace; st
           spellCheck={false}
           onChange={(event) => setName(event.target.value)}
         />
-        <TrackingFields stack={stack} draft={track} onDraft={setTrack} />
+        <TrackingFields
+          stack={stack}
+          draft={track}
+          onService={(service, value) => setTrack({ ...track, [service]: value })}
+        />
         <CheckField
           label={words.onPushBox}
           hint={words.onPushHint}

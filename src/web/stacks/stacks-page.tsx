@@ -12,10 +12,11 @@ import { Page } from '../kit/page.tsx';
 import { EmptyState, Loaded } from '../kit/states.tsx';
 import { Table } from '../kit/table.tsx';
 import { useWords } from '../kit/words.tsx';
-import { environmentLink, stackLink, stackParts } from '../places.ts';
+import { stackLink, stackParts } from '../places.ts';
 import { take } from '../repositories/take.ts';
 import { queries, server } from '../server.ts';
 import { LoggedIn, type SessionUser } from '../session.tsx';
+import { EnvironmentChip } from './environment-chip.tsx';
 import { listWords } from './list-words.ts';
 import { STACKS_KEY } from './queries.ts';
 import { stackWords } from './words.ts';
@@ -83,15 +84,9 @@ function StackList({ user }: { user: SessionUser }) {
                       environments.length === 0 ? (
                         <span className="text-muted">{words.noEnvironments}</span>
                       ) : (
-                        <span className="flex flex-wrap gap-x-3">
+                        <span className="flex flex-wrap gap-x-4 gap-y-1">
                           {environments.map((environment) => (
-                            <Link
-                              key={environment}
-                              className="text-accent underline"
-                              {...environmentLink(name, environment)}
-                            >
-                              {environment}
-                            </Link>
+                            <EnvironmentChip key={environment} place={{ ...stackParts(name), name, environment }} />
                           ))}
                         </span>
                       ),

@@ -20,7 +20,7 @@ export function TargetItem({ target }: { target: TargetResult }) {
   const { target: name, phase, online, pull, error, warnings, log, updatedAt } = target;
   const shown = log === null ? '' : plainText(log);
   return (
-    <li aria-labelledby={heading} className="grid gap-3 rounded-lg border border-line bg-surface p-4">
+    <li aria-labelledby={heading} className="grid grid-cols-1 gap-3 rounded-lg border border-line bg-surface p-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
         <h3 id={heading} className="font-semibold break-all">
           {name}
@@ -37,7 +37,7 @@ export function TargetItem({ target }: { target: TargetResult }) {
       {phase === 'pulling' && pull !== null && pull.total > 0 && <Pull name={name} {...pull} />}
       {error !== null && (
         <Notice tone="bad" title={words.error}>
-          <p className="break-words">{plainText(error)}</p>
+          <p className="wrap-anywhere">{plainText(error)}</p>
         </Notice>
       )}
       {warnings.length > 0 && (

@@ -18,6 +18,7 @@ import { environmentWords } from './environment-words.ts';
 import { type EnvironmentPlace, stackChanged } from './queries.ts';
 import { CLOCK_TOLERANCE_MS, serviceRows, VERDICT_TONES } from './running.ts';
 import { Fresh } from './stack-frame.tsx';
+import { plainText } from './terminal-text.ts';
 import { stackWords } from './words.ts';
 
 /** The servers of an environment, and what really runs on them. */
@@ -96,14 +97,20 @@ function TargetTable({
       rows={targets}
       rowKey={({ name }) => name}
       columns={[
-        { key: 'name', head: words.target, cell: ({ name }) => <span className="font-medium">{name}</span> },
+        {
+          key: 'name',
+          head: words.target,
+          cell: ({ name }) => <span className="font-medium md:whitespace-nowrap">{name}</span>,
+        },
         {
           key: 'state',
           head: words.state,
           cell: (target) => (
             <div className="grid justify-items-start gap-1">
               <Badge tone={target.online ? 'good' : 'warn'}>{target.online ? names.online : names.offline}</Badge>
-              {target.error !== null && <span className="text-sm text-bad break-words">{target.error}</span>}
+              {target.error !== null && (
+                <span className="text-sm text-bad wrap-anywhere">{plainText(target.error)}</span>
+              )}
             </div>
           ),
         },
@@ -155,7 +162,7 @@ function Running({ target, status }: { target: TargetInfo; status: EnvironmentSt
           )}
           {running !== undefined && (
             <span className="text-muted">
-              {words.health[running.health]},{words.containers(running.containers)}
+              {words.health[running.health]}, {words.containers(running.containers)}
               {running.restarts > 0 && `, ${words.restarts(running.restarts)}`}
             </span>
           )}

@@ -26,18 +26,18 @@ export function trackingOf(draft: TrackingDraft): Record<string, Tracking> {
 export function TrackingFields({
   stack,
   draft,
-  onDraft,
+  onService,
 }: {
   stack: StackInfo;
   draft: TrackingDraft;
-  onDraft: (draft: TrackingDraft) => void;
+  onService: (service: string, value: TrackingDraft[string]) => void;
 }) {
   const words = useWords(listWords);
   return stack.services
     .filter(({ repository }) => repository !== null)
     .map(({ name }) => {
       const { kind, value } = draft[name] ?? { kind: 'none', value: '' };
-      const change = (next: { kind: Kind; value: string }) => onDraft({ ...draft, [name]: next });
+      const change = (next: TrackingDraft[string]) => onService(name, next);
       return (
         <div key={name} className="grid items-start gap-3 sm:grid-cols-2">
           <SelectField
