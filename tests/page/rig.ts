@@ -178,7 +178,7 @@ export async function openVisit(
     reducedMotion: 'reduce',
     ignoreHTTPSErrors: options.anyCertificate ?? false,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   if (options.as !== undefined) {
     const { username, password } = options.as;
     const answer = await context.request.post(`${url}/api/v1/auth/sign-in`, { data: { username, password } });

@@ -49,7 +49,7 @@ export const startWords = defineWords(
     stacks: 'Stacks',
     server: 'A server to deploy to',
     serverWhat:
-      'The agent runs beside Docker on your server, and asks Berth what is to run. An environment’s settings make the line with its token; it looks like this:',
+      'The agent runs beside Docker on your server, and asks Berth what is to run. An environment’s page makes the line with its token; it looks like this:',
     agent: 'Run the agent',
   },
   {
