@@ -208,6 +208,10 @@ describe.skipIf(!canBrowse)('stacks', () => {
     await one.page.getByRole('heading', { name: 'v5 of test', level: 1 }).waitFor();
     await server.run(5);
     await headline(one, 'stable').waitFor();
+    expect(await alice.api.deployments.get({ ...SHOP, environment: 'test' }, 5)).toMatchObject({
+      restores: 3,
+      undoes: 4,
+    });
     await other.page.getByText('The server cannot be reached.').waitFor();
     await column.getByRole('link', { name: 'v4' }).waitFor();
     await other.context.unroute('**/api/**');

@@ -31,8 +31,11 @@ export function RollbackDialog({
   const words = useWords(planWords);
   const names = useWords(stackWords);
   const { rollback: last, current } = status;
-  const [way, setWay] = useState<Way>(last === null ? 'chosen' : 'last');
-  const [to, setTo] = useState<number | undefined>(undefined);
+  const [wanted, setWanted] = useState<Way>();
+  const [chosen, setChosen] = useState<number>();
+  // What is known of the environment may be of a moment ago when this is opened: until somebody chooses, it follows.
+  const way = wanted ?? (last === null ? 'chosen' : 'last');
+  const to = chosen === current?.number ? undefined : chosen;
   const [keepConfig, setKeepConfig] = useState(false);
   const [reason, setReason] = useState('');
   const wish = wishOf(way, last, to);
@@ -50,7 +53,7 @@ export function RollbackDialog({
       <Choices
         label={words.rollbackTo}
         value={way}
-        onValue={setWay}
+        onValue={setWanted}
         choices={[
           {
             value: 'last',
@@ -60,7 +63,7 @@ export function RollbackDialog({
           {
             value: 'chosen',
             label: words.rollbackChoose,
-            more: <DeploymentChoice place={place} current={current?.number} value={to} onValue={setTo} />,
+            more: <DeploymentChoice place={place} current={current?.number} value={to} onValue={setChosen} />,
           },
         ]}
       />
