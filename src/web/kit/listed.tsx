@@ -2,6 +2,7 @@ import { type Query, type UseQueryResult, useQuery } from '@tanstack/react-query
 import { useState } from 'react';
 import { Button } from './button.tsx';
 import { kitWords } from './kit-words.ts';
+import { take } from './take.ts';
 import { useWords } from './words.tsx';
 
 interface Page<Entry> {
@@ -35,7 +36,7 @@ export function useListed<Entry>(
   const query = useQuery({
     queryKey: [...key, { count }],
     queryFn: async () => {
-      const entries = await firstOf(list(count + 1), count + 1);
+      const entries = await take(list(count + 1), count + 1);
       return { entries: entries.slice(0, count), more: entries.length > count };
     },
     placeholderData: (before, beforeQuery) =>
@@ -49,16 +50,6 @@ export function useListed<Entry>(
     showMore: () => setWanted({ name, count: count + step }),
     busy: query.isPlaceholderData,
   };
-}
-
-/** Reads no further than it must. */
-async function firstOf<Entry>(list: AsyncIterable<Entry>, count: number): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for await (const entry of list) {
-    entries.push(entry);
-    if (entries.length >= count) break;
-  }
-  return entries;
 }
 
 /** What of the entries that were loaded has what is typed in it, so many at a time. */

@@ -6,6 +6,7 @@ import { Badge } from '../kit/badge.tsx';
 import { ButtonLink } from '../kit/button.tsx';
 import { Notice, Page, Section } from '../kit/page.tsx';
 import { EmptyState, Loaded, Skeleton } from '../kit/states.tsx';
+import { take } from '../kit/take.ts';
 import { useWords } from '../kit/words.tsx';
 import { stackLink } from '../places.ts';
 import { server } from '../server.ts';
@@ -14,7 +15,6 @@ import { NewRepository } from './new-repository.tsx';
 import { HOST, PushCommands } from './push-commands.tsx';
 import { RepositoryRows } from './repository-rows.tsx';
 import { SearchField } from './search-field.tsx';
-import { take } from './take.ts';
 import { listWords } from './words.ts';
 
 const SHOWN = 8;

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
+import { take } from '../kit/take.ts';
 import { server } from '../server.ts';
-import { take } from './take.ts';
 
 /** As many as a list of choices is of use for. */
 const MOST_ORGANIZATIONS = 200;

@@ -12,11 +12,11 @@ import { Form, FormProblem, fieldProblem, useAction } from '../kit/form.tsx';
 import { Card, Section } from '../kit/page.tsx';
 import { Loaded } from '../kit/states.tsx';
 import { Table } from '../kit/table.tsx';
+import { take } from '../kit/take.ts';
 import { useWords } from '../kit/words.tsx';
 import { queries, server } from '../server.ts';
 import { Saved } from './saved.tsx';
 import { settingsWords } from './settings-words.ts';
-import { take } from './take.ts';
 
 const MOST = 500;
 const ROLES = ['read', 'write', 'admin'] as const;

@@ -9,6 +9,7 @@ import { Button } from '../kit/button.tsx';
 import { CopyButton, shortDigest } from '../kit/copy.tsx';
 import { Notice, Page, Section } from '../kit/page.tsx';
 import { ErrorState, Skeleton } from '../kit/states.tsx';
+import { take } from '../kit/take.ts';
 import { useWords } from '../kit/words.tsx';
 import { repositoryLink } from '../places.ts';
 import { server } from '../server.ts';
@@ -19,7 +20,6 @@ import { useRepository } from './repository-query.ts';
 import { undoTarget } from './tag-history.ts';
 import { TagTimeline } from './tag-timeline.tsx';
 import { tagWords } from './tag-words.ts';
-import { take } from './take.ts';
 
 const PAGE = 50;
 const REFRESH_MS = 3_000;
