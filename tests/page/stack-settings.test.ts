@@ -59,4 +59,31 @@ describe.skipIf(!canBrowse)('environments', () => {
     expect(visit.complaints).toEqual([]);
     await visit.close();
   }, 60_000);
+
+  test('are deleted after their name was typed, and so is a stack that nothing runs', async () => {
+    await alice.api.stacks.create('alice', {
+      name: 'old',
+      file: `services:\n  web:\n    image: ${rig.host}/alice/web:latest\n`,
+    });
+    await alice.api.environments.create({ namespace: 'alice', stack: 'old' }, { name: 'gone' });
+    const visit = await rig.visit({ as: alice });
+    const { page } = visit;
+    const remove = async (what: string, name: string) => {
+      await page.getByRole('button', { name: what }).click();
+      const dialog = page.getByRole('dialog');
+      const button = dialog.getByRole('button', { name: what });
+      expect(await button.isDisabled()).toBe(true);
+      await dialog.getByRole('textbox').fill(name);
+      await button.click();
+    };
+    await visit.open('/s/alice/old/environments/gone/settings');
+    await remove('Delete the environment', 'gone');
+    await page.getByRole('heading', { level: 1, name: 'alice/old' }).waitFor();
+    await visit.open('/s/alice/old/settings');
+    await remove('Delete the stack', 'alice/old');
+    await page.getByRole('heading', { level: 1, name: 'Stacks' }).waitFor();
+    await expect(alice.api.stacks.get({ namespace: 'alice', stack: 'old' })).rejects.toMatchObject({ status: 404 });
+    expect(visit.complaints).toEqual([]);
+    await visit.close();
+  }, 60_000);
 });

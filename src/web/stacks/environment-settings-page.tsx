@@ -2,8 +2,6 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { EnvironmentInfo, StackInfo } from '../../api/stacks.ts';
 import { ApiError } from '../../client/errors.ts';
-import { Button } from '../kit/button.tsx';
-import { ConfirmDialog } from '../kit/dialog.tsx';
 import { CheckField, TextField } from '../kit/field.tsx';
 import { Form, fieldProblem, useAction } from '../kit/form.tsx';
 import { Notice, Section } from '../kit/page.tsx';
@@ -11,6 +9,7 @@ import { ErrorState } from '../kit/states.tsx';
 import { useWords } from '../kit/words.tsx';
 import { stackParts } from '../places.ts';
 import { server } from '../server.ts';
+import { DeleteSection } from './delete-section.tsx';
 import { listWords } from './list-words.ts';
 import {
   type EnvironmentPlace,
@@ -160,34 +159,16 @@ function Settings({
 function DeleteEnvironment({ place }: { place: EnvironmentPlace }) {
   const words = useWords(listWords);
   const navigate = useNavigate();
-  const [open, setOpen] = useState(false);
-  const remove = useAction(
-    () => server.environments.delete(place),
-    async () => {
-      await navigate({ to: '/s/$namespace/$stack', params: stackParts(place.name) });
-      await stackChanged(place);
-    },
-  );
   return (
-    <Section title={words.deleteEnvironment} description={words.deleteEnvironmentWhat}>
-      <Button kind="danger" onClick={() => setOpen(true)}>
-        {words.deleteEnvironment}
-      </Button>
-      <ConfirmDialog
-        open={open}
-        onClose={() => {
-          setOpen(false);
-          remove.reset();
-        }}
-        title={words.deleteEnvironment}
-        action={words.deleteEnvironment}
-        confirm={place.environment}
-        busy={remove.busy}
-        problem={remove.problem}
-        onConfirm={() => remove.run(undefined)}
-      >
-        <p>{words.deleteEnvironmentWhat}</p>
-      </ConfirmDialog>
-    </Section>
+    <DeleteSection
+      title={words.deleteEnvironment}
+      what={words.deleteEnvironmentWhat}
+      name={place.environment}
+      remove={() => server.environments.delete(place)}
+      onDeleted={async () => {
+        await navigate({ to: '/s/$namespace/$stack', params: stackParts(place.name) });
+        await stackChanged(place);
+      }}
+    />
   );
 }

@@ -3,13 +3,14 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { StackFile, StackInfo } from '../../api/stacks.ts';
 import { Button } from '../kit/button.tsx';
-import { ConfirmDialog, Dialog } from '../kit/dialog.tsx';
+import { Dialog } from '../kit/dialog.tsx';
 import { CheckField, TextField } from '../kit/field.tsx';
 import { Form, fieldProblem, useAction } from '../kit/form.tsx';
 import { Notice, Section } from '../kit/page.tsx';
 import { useWords } from '../kit/words.tsx';
 import { environmentLink } from '../places.ts';
 import { queries, server } from '../server.ts';
+import { DeleteSection } from './delete-section.tsx';
 import { listWords } from './list-words.ts';
 import { rightsOf, STACKS_KEY, type StackPlace, stackChanged, stackKey, useStack, useStackPlace } from './queries.ts';
 import { Fresh, StackFrame } from './stack-frame.tsx';
@@ -200,35 +201,17 @@ function ComposeForm({ place, known, editable }: { place: StackPlace; known: Sta
 function DeleteStack({ place }: { place: StackPlace }) {
   const words = useWords(listWords);
   const navigate = useNavigate();
-  const [open, setOpen] = useState(false);
-  const remove = useAction(
-    () => server.stacks.delete(place),
-    async () => {
-      await navigate({ to: '/stacks' });
-      queries.removeQueries({ queryKey: stackKey(place) });
-      await queries.invalidateQueries({ queryKey: STACKS_KEY });
-    },
-  );
   return (
-    <Section title={words.deleteStack} description={words.deleteStackWhat}>
-      <Button kind="danger" onClick={() => setOpen(true)}>
-        {words.deleteStack}
-      </Button>
-      <ConfirmDialog
-        open={open}
-        onClose={() => {
-          setOpen(false);
-          remove.reset();
-        }}
-        title={words.deleteStack}
-        action={words.deleteStack}
-        confirm={place.name}
-        busy={remove.busy}
-        problem={remove.problem}
-        onConfirm={() => remove.run(undefined)}
-      >
-        <p>{words.deleteStackWhat}</p>
-      </ConfirmDialog>
-    </Section>
+    <DeleteSection
+      title={words.deleteStack}
+      what={words.deleteStackWhat}
+      name={place.name}
+      remove={() => server.stacks.delete(place)}
+      onDeleted={async () => {
+        await navigate({ to: '/stacks' });
+        queries.removeQueries({ queryKey: stackKey(place) });
+        await queries.invalidateQueries({ queryKey: STACKS_KEY });
+      }}
+    />
   );
 }
