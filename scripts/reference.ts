@@ -116,6 +116,7 @@ export function commandTable(): string {
       ['`berth serve`', 'all of them'],
       ['`berth gc`, `berth why`', flags(GC_SETTINGS)],
       ['`berth setup`, `berth verify`', flags(DATA_SETTINGS)],
+      ['`berth backup`, `berth restore`', flags([...DATA_SETTINGS, 'secretKeyFile', 's3Endpoint'])],
     ],
   );
 }
@@ -161,6 +162,8 @@ export function routeTable(routes: readonly Listed[]): string {
   return table(['Method', 'Path', 'Needs', 'What it does', 'From'], rows);
 }
 
+const OVER_WORKERS: Record<string, string> = { max: 'the largest', min: 'the smallest' };
+
 export async function metricTable(): Promise<string> {
   const none = async () => 0;
   const nothing = { runs: 0, failures: 0, manifests: 0, blobs: 0, bytes: 0, lastSeconds: 0, lastEnd: 0 };
@@ -169,12 +172,14 @@ export async function metricTable(): Promise<string> {
     uploads: none,
     databaseSeconds: none,
     garbage: () => nothing,
+    certificateExpiry: () => undefined,
+    outbox: async () => ({ pending: 0, oldest: null }),
   });
   const rows = (await registry.getMetricsAsJSON()).map((metric) => {
     // prom-client's types leave out the labels.
     const { labelNames } = registry.getSingleMetric(metric.name) as unknown as { labelNames: string[] };
     const labels = labelNames.filter((label) => label !== 'le').map((label) => `\`${label}\``);
-    const over = metric.aggregator === 'max' ? 'the largest' : 'the sum';
+    const over = OVER_WORKERS[String(metric.aggregator)] ?? 'the sum';
     return [`\`${metric.name}\``, String(metric.type), labels.join(', ') || '–', over, metric.help];
   });
   return table(['Metric', 'Type', 'Labels', 'Over the workers', 'What it measures'], rows);

@@ -12,12 +12,20 @@ import { Passwords } from './accounts/passwords.ts';
 import { PermissionReader } from './accounts/permission-reader.ts';
 import { followRepository } from './accounts/repository-rights.ts';
 import { openSetup } from './accounts/setup.ts';
+import { refuseUnfinishedLoad } from './backup/load.ts';
+import type { RestorePlace } from './backup/restore.ts';
+import { refuseUnfinishedRestore } from './backup/restore-marker.ts';
 import { describeSettings } from './config/describe.ts';
 import { networks } from './config/networks.ts';
 import type { Settings } from './config/settings.ts';
 import type { Database } from './database/database.ts';
-import { migrate } from './database/migrate.ts';
+import { type MigrationStep, migrate } from './database/migrate.ts';
 import { SqliteDatabase } from './database/sqlite.ts';
+import { resolveHost } from './events/addresses.ts';
+import { EVENTS_POLICY, type EventsContext, type RepositoryFacts } from './events/context.ts';
+import type { Courier } from './events/courier.ts';
+import { type Pull, PullEvents } from './events/pulls.ts';
+import { isAskedFor, recordEvent } from './events/recording.ts';
 import type { GarbageCollector } from './http/api/route.ts';
 import { createApp } from './http/app.ts';
 import type { Environment } from './http/dispatch.ts';
@@ -25,10 +33,13 @@ import { Identifier } from './http/identify.ts';
 import type { Instruments } from './http/instruments.ts';
 import type { OperationsSources } from './http/operations.ts';
 import { PublicAddress } from './http/public-address.ts';
+import { RateLimits } from './http/rate-limits.ts';
 import type { Connection } from './http/request.ts';
 import { createSessions } from './http/session/sessions.ts';
 import { digestOf } from './oci/digest.ts';
-import type { RegistryContext, RegistryStep } from './registry/context.ts';
+import { OciError } from './oci/errors.ts';
+import { parseRepositoryName } from './oci/names.ts';
+import type { PulledImage, RegistryContext, RegistryStep } from './registry/context.ts';
 import { FactCache } from './registry/fact-cache.ts';
 import {
   describeImage,
@@ -42,6 +53,7 @@ import {
 } from './registry/image-source.ts';
 import { PullReader } from './registry/pull-reader.ts';
 import { PullTimes } from './registry/pull-times.ts';
+import { getRepositoryDetails } from './registry/repository-management.ts';
 import { StorageReader } from './registry/storage-figures.ts';
 import { UploadHashes } from './registry/upload-hashes.ts';
 import type { Conductor } from './releases/conductor.ts';
@@ -52,6 +64,7 @@ import { SecretBox } from './releases/secret-box.ts';
 import { tagMoved } from './releases/triggers.ts';
 import { StoreUnavailableError } from './storage/blob-store.ts';
 import { FilesystemBlobStore, type StoreStep } from './storage/filesystem/filesystem-blob-store.ts';
+import type { Certificates } from './tls/certificate-state.ts';
 import { openWebFiles } from './web-files/web-files.ts';
 
 /** Where the data is and how it is kept. */
@@ -60,6 +73,7 @@ export type DataSettings = Pick<Settings, 'data' | 'database' | 'gcGrace' | 'tag
 export interface OpenRegistry {
   registry: RegistryContext;
   store: FilesystemBlobStore;
+  pulls: PullEvents;
   close(): Promise<void>;
 }
 
@@ -67,16 +81,18 @@ export interface OpenRegistry {
  * Opens the data directory's registry: the one place that names the drivers.
  *
  * @param processName unique among the processes that share the data
- * @throws DatabaseUnavailableError, StoreUnavailableError
+ * @throws DatabaseUnavailableError, StoreUnavailableError, UnfinishedRestoreError
  */
 export async function openRegistry(
   settings: DataSettings & Partial<Pick<Settings, 'anonymous'>>,
   processName: string,
   hooks: { onStep?: (step: RegistryStep | StoreStep) => void; onReceived?: (bytes: number) => void } = {},
 ): Promise<OpenRegistry> {
+  refuseUnfinishedRestore(settings.data);
   const database = await openDatabase(settings);
   const onStep = hooks.onStep ?? (() => {});
   const store = new FilesystemBlobStore({ root: settings.data, onStep });
+  const pulls = new PullEvents();
   const registry: RegistryContext = {
     database,
     store,
@@ -97,39 +113,73 @@ export async function openRegistry(
     onReceived: hooks.onReceived ?? (() => {}),
     usersOf,
     digestsInUse: () => digestsInUse(database.read),
-    record: (tx, actor, entry) => audit(tx, Date.now(), actor, entry),
+    record: async (tx, actor, entry) => {
+      await audit(tx, Date.now(), actor, entry);
+      await recordEvent(tx, Date.now(), actor, entry);
+    },
+    mounted: async (tx, actor, { repository, from, digest, size }) => {
+      if (!(await isAskedFor(tx, 'blob.mount'))) return;
+      const mount = { action: 'blob.mount', subject: `${repository}@${digest}`, facts: { from, size } };
+      await recordEvent(tx, Date.now(), actor, mount);
+    },
+    pulled: (pulled) => pulls.note(() => pullOf(pulled())),
     tagMoved: (tx, moved) => tagMoved({ now: Date.now }, tx, moved),
     moved: async (tx, move) => {
       await followRepository(tx, move);
       await followRepositoryInReleases(tx, move);
     },
   };
-  return { registry, store, close: () => database.close() };
+  return { registry, store, pulls, close: () => database.close() };
 }
 
 /**
  * Makes a data directory usable by this version: folders, schema. Idempotent; safe beside other starters.
  *
- * @throws NewerSchemaError, DatabaseUnavailableError, StoreUnavailableError with what the operator must mend
+ * @throws NewerSchemaError, DatabaseUnavailableError, StoreUnavailableError, UnfinishedRestoreError with what the operator must mend
  */
-export async function prepareData(settings: DataSettings): Promise<void> {
-  try {
-    mkdirSync(settings.data, { recursive: true });
-  } catch (error) {
-    throw new StoreUnavailableError(`cannot make ${settings.data}: ${error instanceof Error ? error.message : ''}`, {
-      cause: error,
-    });
-  }
+export async function prepareData(
+  settings: DataSettings,
+  onStep: (step: MigrationStep) => void = () => {},
+): Promise<void> {
+  makeDirectory(settings.data);
+  refuseUnfinishedRestore(settings.data);
   await new FilesystemBlobStore({ root: settings.data }).prepare();
   const database = await openDatabase(settings);
   try {
-    await migrate(database);
+    await migrate(database, { onStep });
+    await refuseUnfinishedLoad(database);
   } finally {
     await database.close();
   }
 }
 
-async function openDatabase(settings: DataSettings): Promise<Database> {
+/**
+ * Opens a place for a restore: a store and a database that may have no tables yet.
+ *
+ * @throws DatabaseUnavailableError, StoreUnavailableError
+ */
+export async function openRestorePlace(
+  settings: Pick<DataSettings, 'data' | 'database'>,
+): Promise<RestorePlace & { close(): Promise<void> }> {
+  makeDirectory(settings.data);
+  const store = new FilesystemBlobStore({ root: settings.data });
+  await store.prepare();
+  const database = await openDatabase(settings);
+  return { database, store, newId: () => Bun.randomUUIDv7(), close: () => database.close() };
+}
+
+/** @throws StoreUnavailableError */
+function makeDirectory(data: string): void {
+  try {
+    mkdirSync(data, { recursive: true });
+  } catch (error) {
+    throw new StoreUnavailableError(`cannot make ${data}: ${error instanceof Error ? error.message : ''}`, {
+      cause: error,
+    });
+  }
+}
+
+async function openDatabase(settings: Pick<DataSettings, 'data' | 'database'>): Promise<Database> {
   if (settings.database === undefined) return new SqliteDatabase(join(settings.data, 'berth.db'));
   // Loaded only when it is used: it is a tenth of an idle worker's memory.
   const { PostgresDatabase } = await import('./database/postgres.ts');
@@ -170,8 +220,51 @@ export function openReleases(
       reportMs: settings.agentReport,
     },
     now,
+    record: async (tx, actor, entry) => {
+      await audit(tx, now(), actor, entry);
+      await recordEvent(tx, now(), actor, entry);
+    },
+    happened: (tx, { kind, subject, actor, detail }) =>
+      recordEvent(tx, now(), { name: actor, source: '' }, { action: kind, subject, detail }),
+  };
+}
+
+/** Events and webhooks over an open registry. */
+export function openEvents(
+  { registry, pulls }: Pick<OpenRegistry, 'registry' | 'pulls'>,
+  secretKey: Uint8Array,
+  settings: Pick<Settings, 'eventRetention' | 'webhookNetworks' | 'publicUrl' | 'port'>,
+): EventsContext {
+  const { database, now, newId, process: processName } = registry;
+  return {
+    database,
+    pulls,
+    policy: { ...EVENTS_POLICY, retentionMs: settings.eventRetention },
+    addresses: { opened: networks(settings.webhookNetworks), resolve: resolveHost },
+    secrets: new SecretBox(secretKey),
+    base: settings.publicUrl ?? `http://localhost:${settings.port}`,
+    now,
+    newId,
+    process: processName,
+    repository: (name) => repositoryFacts(registry, name),
     record: (tx, actor, entry) => audit(tx, now(), actor, entry),
   };
+}
+
+async function repositoryFacts(registry: RegistryContext, name: string): Promise<RepositoryFacts | undefined> {
+  try {
+    const found = await getRepositoryDetails(registry, parseRepositoryName(name));
+    const { visibility, description, readme, createdAt } = found;
+    return { isPrivate: visibility === 'private', description, readme, createdAt };
+  } catch (error) {
+    if (error instanceof OciError && error.code === 'NAME_UNKNOWN') return undefined;
+    throw error;
+  }
+}
+
+function pullOf({ repository, reference, digest, mediaType, size, actor }: PulledImage): Pull {
+  const subject = reference.kind === 'tag' ? `${repository}:${reference.tag}` : `${repository}@${digest}`;
+  return { subject, digest, mediaType, size, actor, at: Date.now() };
 }
 
 /** The HTTP side of one worker. */
@@ -180,6 +273,7 @@ export function createServer(options: {
   registry: RegistryContext;
   releases: ReleasesContext;
   conductor: Conductor;
+  courier: Courier;
   keys: InstanceKeys;
   instruments: Instruments;
   log: Logger;
@@ -188,6 +282,9 @@ export function createServer(options: {
   accepting: () => boolean;
   metrics: OperationsSources['metrics'];
   garbage: GarbageCollector;
+  certificates: Certificates;
+  /** Memory that all workers share; undefined when there are no limits. */
+  rateLimitTable: ArrayBuffer | undefined;
 }): (request: Request) => Response | Promise<Response> {
   const { settings, registry, releases, conductor, keys } = options;
   const { database, now, newId } = registry;
@@ -214,6 +311,8 @@ export function createServer(options: {
     instruments: options.instruments,
     log: options.log,
     newRequestId: options.newRequestId,
+    rateLimits: rateLimitsOf(settings, options.rateLimitTable),
+    slowMs: settings.slowRequest,
   };
   const operations: OperationsSources = {
     accepting: options.accepting,
@@ -232,6 +331,7 @@ export function createServer(options: {
         registry,
         releases,
         conductor,
+        courier: options.courier,
         accounts,
         credentials,
         passwords,
@@ -240,6 +340,7 @@ export function createServer(options: {
         sessions,
         storage: new StorageReader(registry),
         garbage: options.garbage,
+        certificates: options.certificates,
         settings: describeSettings(settings),
         service: keys.service,
       },
@@ -249,6 +350,11 @@ export function createServer(options: {
     },
     environment,
   );
+}
+
+function rateLimitsOf(settings: Settings, table: ArrayBuffer | undefined): RateLimits | undefined {
+  const { rateLimitAddress: address, rateLimitAccount: account } = settings;
+  return table === undefined ? undefined : new RateLimits({ address, account }, table, Date.now);
 }
 
 const EMPTY = digestOf(new Uint8Array());

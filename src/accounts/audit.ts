@@ -63,6 +63,15 @@ export const AUDIT_ACTIONS = [
   'deployment.cancel',
   'deployment.rollback',
   'garbage.collect',
+  'retention.set',
+  'retention.remove',
+  'retention.apply',
+  'quota.set',
+  'quota.remove',
+  'webhook.create',
+  'webhook.update',
+  'webhook.delete',
+  'webhook.redeliver',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -20,6 +20,7 @@ const RESERVED = new Set([
   'login',
   'logout',
   'organizations',
+  'retention',
   'root',
   'search',
   'settings',

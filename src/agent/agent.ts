@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import pkg from '../../package.json' with { type: 'json' };
 import type { DeploymentReport, WantedState } from '../api/agent.ts';
 import { AgentClient } from '../client/agent.ts';
+import type { ClientTls } from '../client/client-tls.ts';
 import { Compose, dockerEnvironment } from './compose.ts';
 import { Deployer } from './deployer.ts';
 import { Engine } from './engine.ts';
@@ -21,6 +22,8 @@ import { WantedSource } from './wanted-source.ts';
 export interface AgentOptions {
   /** `https://berth.example.com` */
   server: string;
+  /** What of TLS is not the system's. */
+  tls?: ClientTls;
   token: string;
   /** The host of images, as docker names it, with its port. */
   registry: string;
@@ -75,13 +78,13 @@ class Agent {
   #pulled: { number: number; pull: Pulled } | undefined;
 
   constructor(options: AgentOptions, directory: StateDirectory) {
-    const { server, token, environment, log } = options;
+    const { server, tls, token, environment, log } = options;
     this.#options = options;
     this.#directory = directory;
     this.#engine = new Engine(engineAddress(environment));
     this.#systemd = new Systemd(environment);
     const signal = this.#end.signal;
-    const client = new AgentClient(server, token, `berth-agent/${pkg.version}`);
+    const client = new AgentClient(server, token, `berth-agent/${pkg.version}`, tls);
     const timings = () => this.#wanted?.timings;
     this.#reporter = new Reporter({
       client,

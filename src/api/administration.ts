@@ -22,7 +22,7 @@ export const storageInfo = z.object({
 export type StorageInfo = z.infer<typeof storageInfo>;
 
 export const garbageItem = z.object({
-  kind: z.enum(['upload', 'manifest', 'link', 'blob', 'orphan']),
+  kind: z.enum(['tag', 'upload', 'manifest', 'link', 'blob', 'orphan']),
   repository: z.string().nullable(),
   digest: z.string().nullable(),
   size: z.number().int().nullable(),
@@ -40,6 +40,7 @@ export const garbageRun = z.object({
   error: z.string().nullable(),
   result: z
     .object({
+      tags: z.number().int().describe('by retention policies'),
       uploads: z.number().int(),
       manifests: z.number().int(),
       links: z.number().int().describe('blobs taken out of a repository'),
@@ -83,6 +84,12 @@ export const addressCheck = z.object({
   host: z.string().nullable().describe('the Host header that arrived'),
   trusted: z.boolean().describe('whether the connection comes from a trusted proxy'),
   peer: z.string().nullable().describe('the address to trust; only when forwarded headers came from one that is not'),
+  client: z.string().describe('the address that logs and limits know the client by'),
+  conditions: z
+    .array(z.enum(['if-match', 'if-none-match', 'range', 'if-range']))
+    .describe('which of these headers came here'),
 });
 export type AddressCheck = z.infer<typeof addressCheck>;
 export const receivedBody = z.object({ bytes: z.number().int() });
+/** How long the answer of the trial of time-outs pauses. */
+export const pauseQuery = z.object({ seconds: z.coerce.number().int().min(0).max(200).default(1) });

@@ -53,8 +53,8 @@ export const rollbackTagBody = z.strictObject({
 });
 export const rolledBackTag = z.object({ digest: z.string(), previous: z.string().nullable() });
 
-const pattern = z
+export const tagPattern = z
   .string()
   .max(128)
   .regex(/^[a-zA-Z0-9._*?-]+$/, 'a pattern is made of [a-zA-Z0-9._-], * and ?');
-export const immutableTags = z.strictObject({ patterns: z.array(pattern).max(100) });
+export const immutableTags = z.strictObject({ patterns: z.array(tagPattern).max(100) });

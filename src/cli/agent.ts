@@ -4,10 +4,11 @@ import { isAccessToken } from '../accounts/secrets.ts';
 import { runAgent } from '../agent/agent.ts';
 import { createLog, flushLog, type LogLevel } from '../log.ts';
 import { failpoint } from '../workers/failpoint.ts';
+import { addClientTlsOptions, type ClientTlsOptions, clientTls } from './client-tls.ts';
 import { isPrivate, parseServer } from './server-address.ts';
 import { CommandError, oneOf, UsageError } from './usage.ts';
 
-interface Options {
+interface Options extends ClientTlsOptions {
   server?: string;
   tokenFile?: string;
   token?: string;
@@ -22,7 +23,7 @@ const ROLLED_BACK = 3;
 const NOT_ROLLED_BACK = 4;
 
 export function register(program: Command, finish: (code: number) => void): void {
-  program
+  const command = program
     .command('agent')
     .summary('run what an environment wants on this server')
     .description(
@@ -35,8 +36,8 @@ export function register(program: Command, finish: (code: number) => void): void
     .option('--state <DIR>', 'what it keeps; default: /var/lib/berth-agent [BERTH_AGENT_STATE]')
     .option('--registry <HOST>', 'the host in the names of images; default: that of --server [BERTH_AGENT_REGISTRY]')
     .option('--once', 'bring the newest deployment to its end, and end')
-    .option('--log-level <LEVEL>', 'debug, info, warn or error', 'info')
-    .action(async (options: Options) => finish(await agent(options)));
+    .option('--log-level <LEVEL>', 'debug, info, warn or error', 'info');
+  addClientTlsOptions(command).action(async (options: Options) => finish(await agent(options)));
 }
 
 async function agent(options: Options): Promise<number> {
@@ -45,6 +46,7 @@ async function agent(options: Options): Promise<number> {
   if (!address) throw new UsageError('--server: give the address of Berth, as in https://berth.example.com');
   const server = parseServer(options.server === undefined ? 'BERTH_SERVER' : '--server', address);
   const token = readToken(options);
+  const tls = clientTls(options);
   const level: LogLevel = oneOf('--log-level', options.logLevel, ['debug', 'info', 'warn', 'error']);
   const log = createLog(level, { program: 'berth-agent' });
   const stop = new AbortController();
@@ -55,6 +57,7 @@ async function agent(options: Options): Promise<number> {
   try {
     const phase = await runAgent({
       server,
+      ...(tls === undefined ? {} : { tls }),
       token,
       registry: options.registry ?? env.BERTH_AGENT_REGISTRY ?? new URL(server).host,
       state: options.state ?? env.BERTH_AGENT_STATE ?? '/var/lib/berth-agent',

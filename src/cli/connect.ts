@@ -2,13 +2,14 @@ import type { Command } from 'commander';
 import { isAccessToken } from '../accounts/secrets.ts';
 import type { Credential } from '../client/connection.ts';
 import { ManagementClient } from '../client/management.ts';
+import { addClientTlsOptions, type ClientTlsOptions, clientTls } from './client-tls.ts';
 import { CredentialsFile } from './credentials-file.ts';
 import { parseServer } from './server-address.ts';
 import { note } from './terminal.ts';
 import { CommandError, outputFormat, UsageError } from './usage.ts';
 
 /** The options of every command that talks to a server. */
-export interface ServerOptions {
+export interface ServerOptions extends ClientTlsOptions {
   server?: string;
   output: string;
 }
@@ -23,12 +24,14 @@ export interface Connected {
 const DEFAULT_SERVER = 'http://localhost:5000';
 
 export function addServerOptions(command: Command): Command {
-  return command
-    .option(
-      '--server <URL>',
-      `the registry; default: that of the last berth login, or ${DEFAULT_SERVER} [BERTH_SERVER]`,
-    )
-    .option('--output <FORMAT>', 'text or json', 'text');
+  return addClientTlsOptions(
+    command
+      .option(
+        '--server <URL>',
+        `the registry; default: that of the last berth login, or ${DEFAULT_SERVER} [BERTH_SERVER]`,
+      )
+      .option('--output <FORMAT>', 'text or json', 'text'),
+  );
 }
 
 /** A client with the token of BERTH_TOKEN, or of `berth login`; without one it is nobody's. @throws UsageError, CommandError */
@@ -36,7 +39,7 @@ export function connect(options: ServerOptions): Connected {
   const json = outputFormat(options.output) === 'json';
   const file = credentialsFile();
   const server = chooseServer(file, options.server);
-  return { client: new ManagementClient(server, credentialFor(file, server)), json };
+  return { client: new ManagementClient(server, credentialFor(file, server), clientTls(options)), json };
 }
 
 export function credentialsFile(): CredentialsFile {
@@ -52,7 +55,7 @@ export function chooseServer(file: CredentialsFile, given: string | undefined): 
 }
 
 /** @throws UsageError for a BERTH_TOKEN that is no token, which it does not print; CommandError for a log-in that has expired */
-function credentialFor(file: CredentialsFile, server: string): Credential | undefined {
+export function credentialFor(file: CredentialsFile, server: string): Credential | undefined {
   const { BERTH_TOKEN: variable } = process.env;
   if (variable) {
     const token = variable.trim();

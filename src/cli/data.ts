@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { refuseUnfinishedLoad } from '../backup/load.ts';
 import type { Settings } from '../config/settings.ts';
 import { SCHEMA_VERSION, schemaVersion } from '../database/migrate.ts';
 import type { RegistryContext } from '../registry/context.ts';
@@ -28,6 +29,7 @@ export async function withData<T>(settings: Settings, work: (registry: RegistryC
         `--data: ${data} has schema ${version}, this Berth needs ${SCHEMA_VERSION}; start berth serve once to upgrade it`,
       );
     }
+    await refuseUnfinishedLoad(registry.database);
     return await work(registry);
   } finally {
     await close();

@@ -1,7 +1,10 @@
+import { BackupError } from '../backup/format.ts';
 import { ApiError, ServerUnreachableError } from '../client/errors.ts';
 import { ConfigError } from '../config/load.ts';
 import { OciError } from '../oci/errors.ts';
 import { GarbageBusyError } from '../registry/garbage/lease.ts';
+import { FileRefusedError } from '../storage/blob-store.ts';
+import { UpstreamError } from '../upstreams/upstream-error.ts';
 import { DataInUseError } from '../workers/data-lock.ts';
 import { PortInUseError } from '../workers/port.ts';
 import { storageReason } from '../workers/reason.ts';
@@ -18,6 +21,9 @@ const PLAIN = [
   PortInUseError,
   OciError,
   GarbageBusyError,
+  FileRefusedError,
+  UpstreamError,
+  BackupError,
   StartError,
 ];
 

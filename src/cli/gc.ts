@@ -58,6 +58,7 @@ async function gc(
     return;
   }
   const verb = dryRun ? 'would remove' : 'removed';
+  if (result.tags > 0) process.stdout.write(`${verb} ${result.tags} tag(s) that no retention policy keeps\n`);
   process.stdout.write(
     `${verb} ${result.manifests} manifest(s), ${result.links} blob link(s), ${result.blobs} blob(s) (${formatBytes(result.bytes)}), ${result.uploads} upload(s) in ${result.seconds} s\n`,
   );

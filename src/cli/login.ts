@@ -4,6 +4,7 @@ import { isAccessToken } from '../accounts/secrets.ts';
 import type { Credential } from '../client/connection.ts';
 import { ApiError } from '../client/errors.ts';
 import { ManagementClient } from '../client/management.ts';
+import { clientTls } from './client-tls.ts';
 import { addServerOptions, chooseServer, credentialsFile, type ServerOptions } from './connect.ts';
 import type { CredentialsFile, Login } from './credentials-file.ts';
 import { readSecret } from './read-secret.ts';
@@ -46,7 +47,7 @@ async function login(given: string | undefined, options: LoginOptions): Promise<
   const before = file.find(server);
   const entry = await enter(server, options);
   file.save(entry);
-  if (before !== undefined && before.tokenId !== entry.tokenId) await revokeQuietly(before);
+  if (before !== undefined && before.tokenId !== entry.tokenId) await revokeQuietly(before, options);
   if (process.env.BERTH_TOKEN) note('warning: BERTH_TOKEN is set: commands take that token, and not this log-in');
   const { username, expiresAt } = entry;
   report(
@@ -70,13 +71,13 @@ async function enter(server: string, options: LoginOptions): Promise<Login> {
   if (options.tokenStdin) {
     const token = await readSecret('Token: ', true, '--token-stdin');
     if (!isAccessToken(token)) throw new UsageError('--token-stdin: standard input is not an access token of Berth');
-    return keepToken(server, options.username, token);
+    return keepToken(server, options.username, token, options);
   }
   const username = (options.username ?? (await ask('Username: ', 'give -u NAME'))).toLowerCase();
   if (username === '' || username.includes(':')) throw new UsageError('-u: is not a username');
   const secret = await readSecret('Password: ', options.passwordStdin ?? false);
-  if (isAccessToken(secret)) return keepToken(server, username, secret);
-  const client = new ManagementClient(server, { kind: 'password', username, password: secret });
+  if (isAccessToken(secret)) return keepToken(server, username, secret, options);
+  const client = new ManagementClient(server, { kind: 'password', username, password: secret }, clientTls(options));
   const { token, secret: made } = await refusedPlainly(server, () =>
     client.tokens.create({
       name: `berth on ${hostname()}`.slice(0, 100),
@@ -88,9 +89,16 @@ async function enter(server: string, options: LoginOptions): Promise<Login> {
 }
 
 /** What the token is good for the server alone knows. */
-async function keepToken(server: string, username: string | undefined, token: string): Promise<Login> {
+async function keepToken(
+  server: string,
+  username: string | undefined,
+  token: string,
+  options: LoginOptions,
+): Promise<Login> {
   const credential: Credential = { kind: 'token', token };
-  const caller = await refusedPlainly(server, () => new ManagementClient(server, credential).instance.caller());
+  const caller = await refusedPlainly(server, () =>
+    new ManagementClient(server, credential, clientTls(options)).instance.caller(),
+  );
   if (username !== undefined && caller.name !== username.toLowerCase()) {
     throw new CommandError(
       `log-in refused by ${server}: the token is that of ${safe(caller.name)}, not of ${username}`,
@@ -111,10 +119,10 @@ async function refusedPlainly<T>(server: string, work: () => Promise<T>): Promis
 }
 
 /** The token of the log-in before; it may have ended by itself. */
-async function revokeQuietly({ server, token, tokenId }: Login): Promise<void> {
+async function revokeQuietly({ server, token, tokenId }: Login, options: LoginOptions): Promise<void> {
   if (tokenId === null) return;
   try {
-    await new ManagementClient(server, { kind: 'token', token }).tokens.revoke(tokenId);
+    await new ManagementClient(server, { kind: 'token', token }, clientTls(options)).tokens.revoke(tokenId);
   } catch {
     // Then it ends by its date.
   }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ApiError } from '../client/errors.ts';
 import { ManagementClient } from '../client/management.ts';
+import { clientTls } from './client-tls.ts';
 import { addServerOptions, credentialsFile, type ServerOptions } from './connect.ts';
 import type { Login } from './credentials-file.ts';
 import { givenServer } from './login.ts';
@@ -26,7 +27,7 @@ async function logout(given: string | undefined, options: ServerOptions): Promis
   if (login === undefined) throw new CommandError(`nobody is logged in at ${server}`);
   // What can't be revoked now is forgotten all the same.
   file.remove(server);
-  const revoked = await revoke(login);
+  const revoked = await revoke(login, options);
   if (login.tokenId === null)
     note('the token was given to berth login, so it was not revoked; revoke it if it is not used elsewhere');
   report(
@@ -37,10 +38,10 @@ async function logout(given: string | undefined, options: ServerOptions): Promis
 }
 
 /** @throws CommandError when the token may still be good */
-async function revoke({ server, username, token, tokenId }: Login): Promise<boolean> {
+async function revoke({ server, username, token, tokenId }: Login, options: ServerOptions): Promise<boolean> {
   if (tokenId === null) return false;
   try {
-    await new ManagementClient(server, { kind: 'token', token }).tokens.revoke(tokenId);
+    await new ManagementClient(server, { kind: 'token', token }, clientTls(options)).tokens.revoke(tokenId);
     return true;
   } catch (error) {
     // Expired, revoked elsewhere, or the account is gone.

@@ -20,7 +20,18 @@ const COMMANDS: Record<string, Record<string, Entry>> = {
     setup: { summary: 'make the first account, an administrator', load: () => import('./setup.ts') },
     gc: { summary: 'remove what nothing names any more, also while berth serve runs', load: () => import('./gc.ts') },
     why: { summary: 'say what keeps a digest', load: () => import('./why.ts') },
+    doctor: { summary: 'check a running registry from outside, and say the line to change', load: () => import('./doctor.ts') },
+    healthcheck: {
+      summary: 'say whether the registry can serve, for containers',
+      load: () => import('./healthcheck.ts'),
+    },
+    certificate: {
+      summary: 'the certificate of the server, and how getting another one went',
+      load: () => import('./certificate.ts'),
+    },
     verify: { summary: 're-hash everything that is stored', load: () => import('./verify.ts') },
+    backup: { summary: 'copy everything to a folder or a bucket, while berth serve runs', load: () => import('./backup.ts') },
+    restore: { summary: 'bring a backup back', load: () => import('./restore.ts') },
   },
   'Deployments:': {
     deploy: { summary: 'bring images to an environment', load: () => import('./deploy.ts') },
@@ -49,6 +60,12 @@ const COMMANDS: Record<string, Record<string, Entry>> = {
       summary: 'make, list, describe, rename and delete repositories',
       load: () => import('./repository.ts'),
     },
+    import: {
+      summary: 'bring images from another registry, its folder, or an OCI layout',
+      load: () => import('./import.ts'),
+    },
+    export: { summary: 'write images to an OCI layout', load: () => import('./export.ts') },
+    retention: { summary: 'say which tags stay, and which go by themselves', load: () => import('./retention.ts') },
   },
   'Accounts:': {
     login: { summary: 'log in to a registry, for the commands of berth', load: () => import('./login.ts') },
@@ -62,6 +79,12 @@ const COMMANDS: Record<string, Record<string, Entry>> = {
     grant: { summary: 'say who may read, write or administer', load: () => import('./grant.ts') },
     robot: { summary: 'make, list and delete accounts for machines', load: () => import('./robot.ts') },
     invitation: { summary: 'invite people to make an account', load: () => import('./invitation.ts') },
+    quota: { summary: 'say how much namespaces may hold', load: () => import('./quota.ts') },
+    webhook: {
+      summary: 'make, list, test and delete webhooks, see their deliveries',
+      load: () => import('./webhook.ts'),
+    },
+    events: { summary: 'what happened, and what happens now', load: () => import('./events.ts') },
     audit: { summary: 'who did what, from where and when', load: () => import('./audit.ts') },
   },
 };

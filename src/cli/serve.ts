@@ -1,9 +1,13 @@
-import { networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { checkHttps, servesHttps } from '../config/https.ts';
 import { SETTINGS, type SettingName, type Settings } from '../config/settings.ts';
+import { daemonJson } from '../doctor/plain-http.ts';
+import { createLog } from '../log.ts';
+import { checkFileTls } from '../workers/https.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
+import { plainRegistry } from './plain-registry.ts';
 import { addSettings, settingsOf } from './usage.ts';
 
 export function register(program: Command, finish: (code: number) => void, firstWorker?: WorkerProcess): void {
@@ -17,23 +21,36 @@ export function register(program: Command, finish: (code: number) => void, first
 }
 
 async function serve(settings: Settings, firstWorker: WorkerProcess | undefined): Promise<number> {
+  checkHttps(settings);
+  const tls = await checkFileTls(settings);
   const starting = Supervisor.start({ ...settings, data: resolve(settings.data) }, firstWorker);
   let supervisor: Supervisor | undefined;
   // Before every worker serves there is nothing to wait for but what the first ones began: they end with this process.
   const stop = () => (supervisor === undefined ? process.exit(0) : void supervisor.stop());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
   supervisor = await starting;
-  process.stdout.write(banner(supervisor.settings, supervisor.setup));
+  process.stdout.write(banner(supervisor.settings, supervisor.setup, tls?.material.names ?? settings.acmeDomains));
+  const plain = plainRegistry(supervisor.settings);
+  if (plain !== undefined) {
+    const log = createLog(settings.logLevel, { worker: 0 });
+    log.info(
+      { registry: plain, daemonJson: daemonJson(plain) },
+      'plain http: docker on other machines needs this in its daemon.json',
+    );
+  }
   return supervisor.ended;
 }
 
-function banner(settings: Settings, setup: string | undefined): string {
+/** @param names of the certificate */
+function banner(settings: Settings, setup: string | undefined, names: readonly string[] = []): string {
   const { port, host, data, anonymous } = settings;
   const local = host === '::' || host === '0.0.0.0' || host.startsWith('127.') ? 'localhost' : host;
-  const address = settings.publicUrl ?? `http://${local}:${port}`;
+  const https = servesHttps(settings);
+  const address = settings.publicUrl ?? (https ? httpsAddress(names, local, port) : `http://${local}:${port}`);
   const registry = new URL(address).host;
   const push = `  docker tag ubuntu ${registry}/ubuntu\n  docker push ${registry}/ubuntu\n`;
-  const others = settings.publicUrl === undefined && local === 'localhost' ? elsewhere(port) : '';
+  const plain = plainRegistry(settings);
+  const others = plain === undefined ? '' : elsewhere(plain);
   const link = `Make the first account, an administrator, here (the link works once):\n  ${address}/setup?secret=${setup}\n`;
   const login = `Log in and push:\n  docker login ${registry}\n  docker tag ubuntu ${registry}/USERNAME/ubuntu\n  docker push ${registry}/USERNAME/ubuntu\n`;
   const closed = setup === undefined ? login : link;
@@ -43,11 +60,14 @@ Data: ${data}${settings.database === undefined ? '' : ' (blobs), PostgreSQL (eve
 ${anonymous === 'push' ? `A first push to try:\n${push}${setup === undefined ? '' : `\n${link}`}` : closed}${others}`;
 }
 
+/** By a name that the certificate is for, so that clients take it. */
+function httpsAddress(names: readonly string[], local: string, port: number): string {
+  const name = names.find((candidate) => !candidate.startsWith('*') && !candidate.includes(':')) ?? local;
+  return `https://${name}${port === 443 ? '' : `:${port}`}`;
+}
+
 /** Over plain HTTP from another machine Docker wants to be told. */
-function elsewhere(port: number): string {
-  const address = Object.values(networkInterfaces())
-    .flat()
-    .find((found) => found !== undefined && found.family === 'IPv4' && !found.internal)?.address;
-  if (address === undefined) return '';
-  return `\nFrom another machine over plain HTTP, Docker needs this in /etc/docker/daemon.json (then restart it):\n  { "insecure-registries": ["${address}:${port}"] }\n`;
+function elsewhere(registry: string): string {
+  const json = daemonJson(registry).replaceAll(/^/gm, '  ');
+  return `\nFrom another machine over plain HTTP, Docker needs this in /etc/docker/daemon.json (then reload it: sudo systemctl reload docker):\n${json}\n`;
 }

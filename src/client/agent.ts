@@ -1,4 +1,5 @@
 import { type AgentReport, type WantedState, wantedState } from '../api/agent.ts';
+import type { ClientTls } from './client-tls.ts';
 
 /** The server didn't take or give what was asked. `status` is undefined when nothing answered. */
 export class AgentCallError extends Error {
@@ -39,6 +40,7 @@ export class AgentClient {
     server: string,
     private readonly token: string,
     private readonly userAgent = 'berth-agent',
+    private readonly tls?: ClientTls,
   ) {
     this.server = server.replace(/\/+$/, '');
     if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError('the token has characters that none has');
@@ -110,6 +112,7 @@ export class AgentClient {
         signal: endless ? signal : AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
         headers: { Authorization: `Bearer ${this.token}`, 'User-Agent': this.userAgent, ...headers },
         ...(body === undefined ? {} : { body }),
+        ...(this.tls === undefined ? {} : { tls: this.tls }),
       });
       if (response.ok || response.status === also) return response;
       text = (await response.text()).slice(0, 2_000);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ClientTls } from './client-tls.ts';
 import { ApiError, ServerUnreachableError } from './errors.ts';
 import { type Query, withQuery } from './path.ts';
 
@@ -27,7 +28,11 @@ export class Connection {
   readonly #authorization: string | undefined;
 
   /** @param server `http://localhost:5000` */
-  constructor(server: string, credential?: Credential) {
+  constructor(
+    server: string,
+    credential?: Credential,
+    private readonly tls?: ClientTls,
+  ) {
     this.server = server.replace(/\/+$/, '');
     this.#authorization = credential === undefined ? undefined : authorizationOf(credential);
   }
@@ -75,6 +80,33 @@ export class Connection {
     }
   }
 
+  /**
+   * An answer that goes on until the server or the signal ends it.
+   *
+   * @throws ApiError, ServerUnreachableError
+   */
+  async stream(
+    path: string,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(this.server + path, {
+        redirect: 'manual',
+        signal,
+        ...(this.tls === undefined ? {} : { tls: this.tls }),
+        headers: { ...headers, ...(this.#authorization === undefined ? {} : { Authorization: this.#authorization }) },
+      });
+      if (response.ok && response.body !== null) return response.body;
+      text = await response.text();
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+    throw this.#refusal(response, text);
+  }
+
   async #send(method: Method, path: string, body: unknown): Promise<string> {
     let response: Response;
     let text: string;
@@ -84,6 +116,7 @@ export class Connection {
         // A redirect could lead the credential elsewhere, and turns a POST into a GET.
         redirect: 'manual',
         signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        ...(this.tls === undefined ? {} : { tls: this.tls }),
         headers: {
           Accept: 'application/json',
           ...(this.#authorization === undefined ? {} : { Authorization: this.#authorization }),
@@ -93,20 +126,28 @@ export class Connection {
       });
       text = await response.text();
     } catch (error) {
-      throw new ServerUnreachableError(
-        `no Berth answers at ${this.server} (${error instanceof Error ? error.message : 'unknown error'}); give its address with --server or BERTH_SERVER`,
-        { cause: error },
-      );
+      throw this.#unreachable(error);
     }
     if (response.ok) return text;
+    throw this.#refusal(response, text);
+  }
+
+  #unreachable(error: unknown): ServerUnreachableError {
+    return new ServerUnreachableError(
+      `no Berth answers at ${this.server} (${error instanceof Error ? error.message : 'unknown error'}); ${adviceFor(error)}`,
+      { cause: error },
+    );
+  }
+
+  #refusal(response: Response, text: string): ApiError | ServerUnreachableError {
     const known = problem.safeParse(json(text));
-    if (known.success) throw new ApiError({ status: response.status, ...known.data });
+    if (known.success) return new ApiError({ status: response.status, ...known.data });
     if (response.status >= 300 && response.status < 400) {
-      throw new ServerUnreachableError(
+      return new ServerUnreachableError(
         `${this.server} redirects to ${(response.headers.get('location') ?? 'elsewhere').slice(0, 300)}; give that address with --server or BERTH_SERVER`,
       );
     }
-    throw new ServerUnreachableError(
+    return new ServerUnreachableError(
       `what answers at ${this.server} is no Berth (status ${response.status}); give its address with --server or BERTH_SERVER`,
     );
   }
@@ -114,6 +155,16 @@ export class Connection {
   #noBerth(): ServerUnreachableError {
     return new ServerUnreachableError(`what answers at ${this.server} is no Berth of this version`);
   }
+}
+
+/** Codes of OpenSSL's verification, `X509_V_ERR_…`: no known authority has signed it. */
+const UNTRUSTED = /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)_\w+)$/;
+
+function adviceFor(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return UNTRUSTED.test(code)
+    ? 'trust its authority with --ca FILE or BERTH_CA'
+    : 'give its address with --server or BERTH_SERVER';
 }
 
 /** undefined for what is no JSON */

@@ -65,8 +65,15 @@ function isChanged(settings: Settings, name: SettingName): boolean {
   return textOf(name, settings[name]) !== textOf(name, SETTINGS[name].default);
 }
 
+type Rate = NonNullable<Settings['rateLimitAddress']>;
+
+function rateText({ requests, perMs }: Rate): string {
+  return `${requests}/${formatDuration(perMs)}`;
+}
+
 function textOf(name: SettingName, value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value === 'number' && SETTINGS[name].value === 'DURATION') return formatDuration(value);
+  if (name === 'rateLimitAddress' || name === 'rateLimitAccount') return rateText(value as Rate);
   return Array.isArray(value) ? value.join(', ') : String(value);
 }

@@ -2,96 +2,20 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SIGN_UP_MODES } from '../accounts/context.ts';
 import { ANONYMOUS_MODES } from '../accounts/identity.ts';
-import { parseDuration } from './duration.ts';
-import { LOOPBACK, networks } from './networks.ts';
-
-const duration = z.union([z.string(), z.number()]).transform((value, context) => {
-  const ms = parseDuration(String(value));
-  if (ms !== undefined) return ms;
-  context.addIssue(`${JSON.stringify(value)} is not a duration such as 500ms, 30s, 10m, 24h or 30d`);
-  return z.NEVER;
-});
-
-/** A timer takes no more: beyond 2^31 ms it fires at once. */
-const timer = duration.refine((ms) => ms <= 24 * 86_400_000, 'is longer than 24d');
-
-const wholeNumber = (least: number, most: number) =>
-  z.union([z.string(), z.number()]).transform((value, context) => {
-    const number = /^\d{1,9}$/.test(String(value)) ? Number(value) : Number.NaN;
-    if (number >= least && number <= most) return number;
-    context.addIssue(`${JSON.stringify(value)} is not a whole number from ${least} to ${most}`);
-    return z.NEVER;
-  });
-
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  z.string().transform((value, context) => {
-    if (values.includes(value)) return value as T[number];
-    context.addIssue(`${JSON.stringify(value)} is not one of ${values.join(', ')}`);
-    return z.NEVER;
-  });
-
-const networkList = z.union([z.string(), z.array(z.string())]).transform((value, context) => {
-  const entries = (typeof value === 'string' ? value.split(',') : value).map((entry) => entry.trim()).filter(Boolean);
-  try {
-    networks(entries);
-    return entries;
-  } catch (error) {
-    context.addIssue(error instanceof Error ? error.message : 'not networks');
-    return z.NEVER;
-  }
-});
-
-const origin = z.string().transform((value, context) => {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '')
-    return url.origin;
-  context.addIssue(
-    `${JSON.stringify(value)} is not an http(s) address without a path, such as https://registry.example.com`,
-  );
-  return z.NEVER;
-});
-
-const oidcProvider = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of [a-z0-9-]')
-    .refine((id) => id !== 'credential', 'credential is the name of log-in by password'),
-  name: z.string().min(1).max(100),
-  issuer: z.url(),
-  clientId: z.string().min(1),
-  clientSecret: z.string().min(1),
-  scopes: z.array(z.string()).default(['openid', 'profile', 'email']),
-  signUp: z.boolean().default(true),
-});
-
-const oidcProviders = z.union([z.string(), z.array(z.unknown())]).transform((value, context) => {
-  const list = typeof value === 'string' ? parsedOrUndefined(value) : value;
-  const result = z.array(oidcProvider).safeParse(list);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    context.addIssue(`${issue?.path.join('.') || 'the list'}: ${issue?.message}`);
-    return z.NEVER;
-  }
-  if (new Set(result.data.map(({ id }) => id)).size < result.data.length) {
-    context.addIssue('two providers have one id');
-    return z.NEVER;
-  }
-  return result.data;
-});
-
-function parsedOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const databaseUrl = z.string().transform((value, context) => {
-  if (/^postgres(ql)?:\/\//.test(value)) return value;
-  context.addIssue('is not postgres://user:password@host:port/name');
-  return z.NEVER;
-});
+import {
+  acmeNames,
+  databaseUrl,
+  duration,
+  httpsUrl,
+  networkList,
+  oidcProviders,
+  oneOf,
+  origin,
+  rate,
+  timer,
+  wholeNumber,
+} from './checks.ts';
+import { LOOPBACK } from './networks.ts';
 
 /**
  * Every setting once: its check, default, the placeholder and the help line. The flag is `--kebab-case`, the variable `BERTH_UPPER_CASE`, the
@@ -159,6 +83,85 @@ export const SETTINGS = {
     value: 'NETWORKS',
     help: 'comma-separated networks whose X-Forwarded-* headers are believed; default: loopback',
   },
+  tlsCertificate: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'FILE',
+    help: 'certificate (PEM, with its issuers) to serve https with; read again when it changes',
+  },
+  tlsKey: { check: z.string().min(1), default: undefined, value: 'FILE', help: "the certificate's key (PEM)" },
+  tlsClientCa: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'FILE',
+    help: 'authorities (PEM); only clients with a certificate that one of them signed may connect',
+  },
+  httpPort: {
+    check: wholeNumber(0, 65_535),
+    default: undefined,
+    value: 'PORT',
+    help: 'second port, with plain http, that sends to https; 0 picks a free one',
+  },
+  acmeDomains: {
+    check: acmeNames,
+    default: undefined,
+    value: 'NAMES',
+    help: 'names to get a certificate for and serve https with, comma-separated; agrees to the terms of the authority',
+  },
+  acmeDirectory: {
+    check: httpsUrl,
+    default: 'https://acme-v02.api.letsencrypt.org/directory',
+    value: 'URL',
+    help: "directory of the ACME authority; default: Let's Encrypt",
+  },
+  acmeEmail: {
+    check: z.email('is not an e-mail address'),
+    default: undefined,
+    value: 'ADDRESS',
+    help: 'address for mail from the authority',
+  },
+  acmeCa: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'FILE',
+    help: "root certificate (PEM) of a private authority's own https",
+  },
+  acmeEabKid: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'ID',
+    help: 'key id of the external account, for authorities that want one',
+  },
+  acmeEabKeyFile: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'FILE',
+    help: 'file with the key of the external account (base64url)',
+  },
+  acmeDnsHook: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'FILE',
+    help: 'program that sets and removes TXT records, called with set|remove NAME VALUE; instead of port 80',
+  },
+  rateLimitAddress: {
+    check: rate,
+    default: undefined,
+    value: 'RATE',
+    help: 'how many requests without a log-in an address may send, such as 100/s or 6000/10m; default: as many as it likes',
+  },
+  rateLimitAccount: {
+    check: rate,
+    default: undefined,
+    value: 'RATE',
+    help: 'how many requests a user, robot or agent may send, from all addresses together; default: as many as it likes',
+  },
+  slowRequest: {
+    check: timer,
+    default: 5_000,
+    value: 'DURATION',
+    help: 'a request that takes longer is logged as slow, unless it brings a large body; 0s turns that off; default: 5s',
+  },
   logLevel: {
     check: oneOf(['debug', 'info', 'warn', 'error', 'silent'] as const),
     default: 'info',
@@ -189,6 +192,12 @@ export const SETTINGS = {
     value: 'DURATION',
     help: 'how long an upload may lie without a byte; default: 24h',
   },
+  s3Endpoint: {
+    check: z.url({ protocol: /^https?$/, error: 'is not an http(s) address, such as https://minio.example.com' }),
+    default: undefined,
+    value: 'URL',
+    help: 'S3-compatible store of backups, for berth backup and restore; default: what AWS_ENDPOINT_URL says, or AWS itself',
+  },
   targetAway: {
     check: timer.refine((ms) => ms >= 1_000, 'is shorter than 1s'),
     default: 45_000,
@@ -212,6 +221,18 @@ export const SETTINGS = {
     default: 15_000,
     value: 'DURATION',
     help: 'how often agents say at least that they are there; default: 15s',
+  },
+  eventRetention: {
+    check: duration.refine((ms) => ms >= 60_000, 'is shorter than 1m'),
+    default: 30 * 86_400_000,
+    value: 'DURATION',
+    help: 'how long events and the log of webhooks are kept; default: 30d',
+  },
+  webhookNetworks: {
+    check: networkList,
+    default: [],
+    value: 'NETWORKS',
+    help: "comma-separated private networks that webhooks of people who are no administrators may lead to; administrators' may lead anywhere; default: none",
   },
   shutdownTimeout: {
     check: timer,

@@ -1,4 +1,4 @@
-import type { Compilable, Kysely, Transaction } from 'kysely';
+import type { Compilable, CompiledQuery, Kysely, Transaction } from 'kysely';
 import type { Schema } from './schema.ts';
 
 export type DatabaseKind = 'sqlite' | 'postgres';
@@ -32,7 +32,21 @@ export interface Database {
    */
   version(): number | undefined;
 
+  /**
+   * Runs `work` on the database as it is at one moment, however long `work` takes and whatever others commit meanwhile. Holds no
+   * write lock; the schema stays as it is until then.
+   */
+  snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T>;
+
   close(): Promise<void>;
+}
+
+/** The database of one moment. */
+export interface Snapshot {
+  /** The names of all tables, sorted. */
+  readonly tables: readonly string[];
+  /** The rows of a query without parameters, some at a time: no table is read into memory. One query at a time. */
+  rows<Row>(query: CompiledQuery<Row>): AsyncIterable<Row[]>;
 }
 
 /** The first row, or undefined. */

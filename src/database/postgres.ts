@@ -8,13 +8,21 @@ import {
   type Transaction,
 } from 'kysely';
 import pg from 'pg';
-import { type Database, DatabaseFullError, DatabaseUnavailableError, type PreparedRead } from './database.ts';
+import {
+  type Database,
+  DatabaseFullError,
+  DatabaseUnavailableError,
+  type PreparedRead,
+  type Snapshot,
+} from './database.ts';
 import type { Schema } from './schema.ts';
 
 const INT8 = 20;
 /** deadlock_detected, serialization_failure: the work is run again. */
 const RETRY = new Set(['40P01', '40001']);
 const RETRIES = 8;
+/** Rows of a snapshot that are fetched together. */
+const BATCH = 200;
 
 /** PostgreSQL 13 or newer, through a pool. Transactions are READ COMMITTED; what needs more takes row locks. */
 export class PostgresDatabase implements Database {
@@ -69,6 +77,30 @@ export class PostgresDatabase implements Database {
     return undefined;
   }
 
+  async snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+    const client = await explained(this.#pool.connect());
+    let broken = true;
+    try {
+      const found = await explained(
+        client.query<{ name: string }>(
+          'select tablename as name from pg_tables where schemaname = current_schema() order by tablename collate "C"',
+        ),
+      );
+      const tables = found.rows.map(({ name }) => name);
+      await explained(client.query('begin isolation level repeatable read read only'));
+      // Before the first query, which fixes the moment: a migration waits until this is over.
+      const names = tables.map((name) => client.escapeIdentifier(name)).join(', ');
+      if (names !== '') await explained(client.query(`lock table ${names} in access share mode`));
+      await explained(client.query('select 1'));
+      const result = await work({ tables, rows: (query) => batches(client, query.sql) });
+      await explained(client.query('commit'));
+      broken = false;
+      return result;
+    } finally {
+      client.release(broken);
+    }
+  }
+
   async close(): Promise<void> {
     await this.read.destroy();
     // Kysely ends the pool only if it has used it.
@@ -84,6 +116,26 @@ export class PostgresDatabase implements Database {
         await Bun.sleep(Math.random() * 10 * attempt);
       }
     }
+  }
+}
+
+async function* batches<Row>(client: pg.PoolClient, text: string): AsyncIterable<Row[]> {
+  await explained(client.query(`declare snapshot_rows no scroll cursor for ${text}`));
+  let failed = false;
+  try {
+    for (;;) {
+      const { rows } = await explained(
+        client.query(`fetch ${BATCH} from snapshot_rows`).catch((error: unknown) => {
+          failed = true;
+          throw error;
+        }),
+      );
+      if (rows.length > 0) yield rows as Row[];
+      if (rows.length < BATCH) break;
+    }
+  } finally {
+    // Also when its reader has enough; a transaction that failed has closed it.
+    if (!failed) await explained(client.query('close snapshot_rows'));
   }
 }
 

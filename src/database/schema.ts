@@ -2,10 +2,20 @@ import type { Generated } from 'kysely';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName, Tag } from '../oci/names.ts';
 import type { AccountsSchema } from './accounts-schema.ts';
+import type { CertificatesSchema } from './certificates-schema.ts';
+import type { QuotasSchema } from './quotas-schema.ts';
 import type { ReleasesSchema } from './releases-schema.ts';
+import type { RetentionSchema } from './retention-schema.ts';
+import type { WebhooksSchema } from './webhooks-schema.ts';
 
 /** Every table. Times are ms since 1970, sizes are bytes. The migrations say which columns are indexed. */
-export interface Schema extends AccountsSchema, ReleasesSchema {
+export interface Schema
+  extends AccountsSchema,
+    ReleasesSchema,
+    QuotasSchema,
+    RetentionSchema,
+    WebhooksSchema,
+    CertificatesSchema {
   repositories: RepositoryTable;
   manifests: ManifestTable;
   manifest_references: ManifestReferenceTable;

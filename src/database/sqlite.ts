@@ -11,12 +11,20 @@ import {
   SqliteQueryCompiler,
   type Transaction,
 } from 'kysely';
-import { type Database, DatabaseFullError, DatabaseUnavailableError, type PreparedRead } from './database.ts';
+import {
+  type Database,
+  DatabaseFullError,
+  DatabaseUnavailableError,
+  type PreparedRead,
+  type Snapshot,
+} from './database.ts';
 import { Mutex } from './mutex.ts';
 import type { Schema } from './schema.ts';
 
 /** How long a writer waits for the other processes' transactions before it gives up. */
 const WRITE_WAIT_MS = 15_000;
+/** Rows of a snapshot that are handed out together. */
+const BATCH = 200;
 
 /**
  * SQLite in WAL mode: one connection that writes and one that reads, in each process.
@@ -27,6 +35,7 @@ const WRITE_WAIT_MS = 15_000;
 export class SqliteDatabase implements Database {
   readonly kind = 'sqlite';
   readonly read: Kysely<Schema>;
+  readonly #path: string;
   readonly #writer: BunSqlite;
   readonly #reader: BunSqlite;
   readonly #write: Kysely<Schema>;
@@ -36,6 +45,7 @@ export class SqliteDatabase implements Database {
 
   /** @throws DatabaseUnavailableError when the file can't be opened or written */
   constructor(path: string) {
+    this.#path = path;
     try {
       this.#writer = open(path);
       this.#reader = open(path);
@@ -69,6 +79,22 @@ export class SqliteDatabase implements Database {
 
   version(): number {
     return this.#version.get()?.data_version ?? 0;
+  }
+
+  async snapshot<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+    const connection = opened(this.#path);
+    try {
+      connection.run('BEGIN');
+      const names = connection.query<{ name: string }, []>(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name",
+      );
+      const tables = names.all().map(({ name }) => name);
+      return await work({ tables, rows: (query) => batches(connection, query.sql) });
+    } catch (error) {
+      throw sqliteError(error);
+    } finally {
+      connection.close();
+    }
   }
 
   async close(): Promise<void> {
@@ -111,6 +137,33 @@ export class SqliteDatabase implements Database {
         await Bun.sleep(wait * (0.5 + Math.random()));
       }
     }
+  }
+}
+
+async function* batches<Row>(connection: BunSqlite, text: string): AsyncIterable<Row[]> {
+  const statement = connection.prepare<Row, []>(text);
+  try {
+    let batch: Row[] = [];
+    for (const row of statement.iterate()) {
+      batch.push(row);
+      if (batch.length < BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  } catch (error) {
+    throw sqliteError(error);
+  } finally {
+    statement.finalize();
+  }
+}
+
+/** @throws DatabaseUnavailableError */
+function opened(path: string): BunSqlite {
+  try {
+    return open(path);
+  } catch (error) {
+    throw sqliteError(error);
   }
 }
 

@@ -7,7 +7,8 @@ import { failureOf } from './failure.ts';
 import type { Credential, Identifier } from './identify.ts';
 import type { Instruments } from './instruments.ts';
 import type { PublicAddress } from './public-address.ts';
-import { type BerthRequest, type Connection, HttpRequest, refusalOf } from './request.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { type BerthRequest, type Connection, contentLength, HttpRequest, refusalOf } from './request.ts';
 import { byPath, compilePath, decoded, pathOf, type Route } from './route.ts';
 import { requireSameOrigin } from './same-origin.ts';
 
@@ -19,6 +20,10 @@ export interface Environment {
   instruments: Instruments;
   log: Logger;
   newRequestId: () => string;
+  /** undefined: everyone may send as many as they like. */
+  rateLimits: RateLimits | undefined;
+  /** A request that takes longer is logged as slow, in ms; 0 for none. */
+  slowMs: number;
 }
 
 /** How one protocol of ours answers: /v2/ with the distribution protocol's bodies, /api/ with problem details. */
@@ -106,6 +111,7 @@ function handle<Handler>(
         // A refused credential is answered with what would be asked of a caller without one.
         const found = identified(environment, protocol, request, { access: route.access, target, insufficient: false });
         const refused = found instanceof Promise ? await found : found;
+        environment.rateLimits?.count(request.identity, () => request.source);
         if (refused !== undefined) return refused;
         if (protocol.takes === 'cookie') keepAgentsOut(request, route.access);
         const decision = environment.authorizer.authorize(request.caller, route.access, target);
@@ -196,6 +202,7 @@ async function answer<Handler>(
   const seconds = (performance.now() - started) / 1000;
   environment.instruments.observe(route, raw.method, response.status, seconds);
   logRequest(environment.log, request, response.status, seconds, problem);
+  if (environment.slowMs > 0 && seconds * 1_000 > environment.slowMs) logSlow(environment.log, route, request, seconds);
   return response;
 }
 
@@ -216,6 +223,27 @@ function methodNotAllowed<Handler>(protocol: Protocol<Handler>, request: BerthRe
   const response = protocol.renderError(error, request);
   response.headers.set('Allow', methods.join(', '));
   return response;
+}
+
+/** Below it a body takes no time of its own. */
+const SMALL_BODY = 1024 * 1024;
+
+/** How long a large body takes is the client's affair. */
+function logSlow(log: Logger, route: string, request: BerthRequest, seconds: number): void {
+  const chunked = request.header('transfer-encoding') !== null;
+  if (chunked || (contentLength(request) ?? 0) > SMALL_BODY) return;
+  log.warn(
+    {
+      requestId: request.id,
+      method: request.raw.method,
+      route,
+      path: pathOf(request.raw.url).slice(0, 600),
+      ms: Math.round(seconds * 1_000),
+      client: request.source,
+      who: request.identity.name,
+    },
+    'slow request',
+  );
 }
 
 function levelOf(method: string, status: number): 'debug' | 'info' | 'warn' | 'error' {

@@ -17,6 +17,10 @@ export interface InstrumentSources {
   uploads: () => Promise<number>;
   databaseSeconds: () => Promise<number>;
   garbage: () => GarbageTotals;
+  /** Deliveries to webhooks that wait, and since when the oldest does (ms since 1970); null for none. */
+  outbox: () => Promise<{ pending: number; oldest: number | null }>;
+  /** ms since 1970; undefined without a certificate */
+  certificateExpiry: () => number | undefined;
 }
 
 /** What a worker measures. Names follow Prometheus' conventions; `docs/reference/metrics.md` lists them. */
@@ -27,6 +31,8 @@ export class Instruments {
   readonly #bytes: Counter<'direction'>;
   readonly #failures: Counter<'code'>;
   readonly #hashes: Counter;
+  readonly #deliveries: Counter<'outcome'>;
+  readonly #orders: Counter<'outcome'>;
 
   constructor(sources: InstrumentSources) {
     const registers = [this.registry];
@@ -59,6 +65,42 @@ export class Instruments {
       name: 'berth_password_hashes_total',
       help: 'Passwords hashed: log-ins and new passwords. A pull costs none.',
       registers,
+    });
+    this.#orders = new Counter({
+      name: 'berth_acme_orders_total',
+      help: 'Certificates ordered from an ACME authority, by how it ended: issued or failed.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#deliveries = new Counter({
+      name: 'berth_webhook_deliveries_total',
+      help: 'Requests to webhooks, by how they went: delivered, retried (tried again later), failed (given up).',
+      labelNames: ['outcome'],
+      registers,
+    });
+    new Gauge({
+      name: 'berth_webhook_outbox_pending',
+      help: 'Deliveries that wait for their webhook, over all processes.',
+      aggregator: 'max',
+      registers,
+      async collect() {
+        this.set(
+          await sources.outbox().then(
+            ({ pending }) => pending,
+            () => Number.NaN,
+          ),
+        );
+      },
+    });
+    new Gauge({
+      name: 'berth_webhook_outbox_oldest_seconds',
+      help: 'How long the oldest of them has waited; 0 for none.',
+      aggregator: 'max',
+      registers,
+      async collect() {
+        const age = ({ oldest }: { oldest: number | null }) => (oldest === null ? 0 : (Date.now() - oldest) / 1000);
+        this.set(await sources.outbox().then(age, () => Number.NaN));
+      },
     });
     new Gauge({
       name: 'berth_http_requests_in_flight',
@@ -94,6 +136,15 @@ export class Instruments {
         this.set(process.memoryUsage.rss());
       },
     });
+    new Gauge({
+      name: 'berth_certificate_expiry_seconds',
+      help: 'When the certificate served expires, in seconds since 1970; 0 without https.',
+      aggregator: 'min',
+      registers,
+      collect() {
+        this.set((sources.certificateExpiry() ?? 0) / 1000);
+      },
+    });
     this.#garbage(sources.garbage, registers);
   }
 
@@ -104,6 +155,14 @@ export class Instruments {
 
   blobBytes(direction: 'received' | 'sent', bytes: number): void {
     this.#bytes.inc({ direction }, bytes);
+  }
+
+  certificateOrder(outcome: 'issued' | 'failed'): void {
+    this.#orders.inc({ outcome });
+  }
+
+  webhookDelivery(outcome: 'delivered' | 'retried' | 'failed'): void {
+    this.#deliveries.inc({ outcome });
   }
 
   passwordHash(): void {

@@ -92,7 +92,14 @@ export class HttpRequest implements BerthRequest {
   }
 
   get actor(): Actor {
-    return { name: this.identity.name, source: this.source };
+    const request = {
+      id: this.id,
+      host: this.header('host') ?? '',
+      method: this.raw.method,
+      userAgent: (this.header('user-agent') ?? '').slice(0, 300),
+      base: this.base,
+    };
+    return { name: this.identity.name, source: this.source, request };
   }
 
   get identity(): Identity {

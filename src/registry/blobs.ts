@@ -5,7 +5,10 @@ import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import { type StoredBlob, StoreUnavailableError } from '../storage/blob-store.ts';
 import type { Actor, RegistryContext } from './context.ts';
+import { addContent, dropContent } from './namespace-content.ts';
 import { BEFORE_NAMES, ensureRepository, getRepository } from './repositories.ts';
+
+const LINK_TRIES = 3;
 
 /**
  * The size of a blob that the repository has (end-2, HEAD). A client asks before it pushes, and leaves out what is
@@ -70,6 +73,7 @@ export async function mountBlob(
     if (source.numUpdatedRows === 0n) return false;
     const repository = await ensureRepository(context, tx, name, actor);
     await linkBlob(context, tx, repository.id, digest, blob.size);
+    await context.mounted(tx, actor, { repository: name, from, digest, size: blob.size });
     return true;
   });
 }
@@ -122,6 +126,7 @@ export async function deleteBlob(
         },
       );
     }
+    await dropContent(context, tx, repository.id, [digest]);
     await context.record(tx, actor, { action: 'blob.delete', subject: `${name}@${digest}` });
   });
 }
@@ -160,13 +165,36 @@ export async function linkBlob(
   if (stored.numUpdatedRows === 0n) {
     throw new OciError('UNAVAILABLE', `blob: ${digest} was removed meanwhile; push it again`, { digest });
   }
-  await tx
-    .insertInto('repository_blobs')
-    .values({ repository_id: repositoryId, digest, protected_until: protectedUntil })
-    .onConflict((conflict) =>
-      conflict.columns(['repository_id', 'digest']).doUpdateSet({ protected_until: protectedUntil }),
-    )
-    .execute();
+  if (await insertLink(tx, repositoryId, digest, protectedUntil)) {
+    await addContent(context, tx, repositoryId, [{ digest, size }]);
+  }
+}
+
+/** Returns whether the repository did not have the blob. On PostgreSQL a link may go between the two statements, but not again and again. */
+async function insertLink(
+  tx: Transaction<Schema>,
+  repositoryId: number,
+  digest: Digest,
+  protectedUntil: number,
+): Promise<boolean> {
+  for (let tries = 0; tries < LINK_TRIES; tries++) {
+    const inserted = await tx
+      .insertInto('repository_blobs')
+      .values({ repository_id: repositoryId, digest, protected_until: protectedUntil })
+      .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
+      .executeTakeFirst();
+    if ((inserted.numInsertedOrUpdatedRows ?? 0n) > 0n) return true;
+    const touched = await tx
+      .updateTable('repository_blobs')
+      .set({ protected_until: protectedUntil })
+      .where('repository_id', '=', repositoryId)
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    if (touched.numUpdatedRows > 0n) return false;
+  }
+  throw new OciError('UNAVAILABLE', `blob: ${digest} was taken out of the repository meanwhile; push it again`, {
+    digest,
+  });
 }
 
 /** The later of a column's time and `time`: protection is only ever prolonged. */

@@ -2,7 +2,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../database/database.ts';
 import type { Schema, Visibility } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { RepositoryName } from '../oci/names.ts';
+import type { Reference, RepositoryName } from '../oci/names.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { FactCache } from './fact-cache.ts';
 import type { PullReader } from './pull-reader.ts';
@@ -58,6 +58,10 @@ export interface RegistryContext {
   record: (tx: Transaction<Schema>, actor: Actor, entry: RegistryRecord) => Promise<void>;
   /** Told of a tag that a push or a rollback moved, in that transaction, so that what follows the tag learns of it. */
   tagMoved: (tx: Transaction<Schema>, moved: MovedTag) => Promise<void>;
+  /** Told of a mount, in its transaction. */
+  mounted: (tx: Transaction<Schema>, actor: Actor, mounted: MountedBlob) => Promise<void>;
+  /** Told of each pull of a manifest, which waits for nothing. */
+  pulled: (pulled: () => PulledImage) => void;
   /** Told of a new name in the transaction that gives it, so that rights follow. */
   moved: (tx: Transaction<Schema>, move: RepositoryMove) => Promise<void>;
 }
@@ -76,10 +80,34 @@ export interface RegistryRecord {
     | 'tag.rollback'
     | 'tag.promote'
     | 'blob.delete'
+    | 'quota.set'
+    | 'quota.remove'
+    | 'retention.set'
+    | 'retention.remove'
+    | 'retention.apply'
     | 'garbage.collect';
   /** `alice/app`, `alice/app:1.0` or `alice/app@sha256:…`; a collection's id */
   subject: string;
   detail?: Record<string, unknown>;
+  /** What events say beyond the audit log: of a push, what was pushed. */
+  facts?: { mediaType: string; size: number; digest?: Digest };
+}
+
+/** A blob of one repository that became one of another, too. */
+export interface MountedBlob {
+  repository: RepositoryName;
+  from: RepositoryName;
+  digest: Digest;
+  size: number;
+}
+
+export interface PulledImage {
+  repository: RepositoryName;
+  reference: Reference;
+  digest: Digest;
+  mediaType: string;
+  size: number;
+  actor: Actor;
 }
 
 export interface MovedTag {
@@ -99,4 +127,16 @@ export interface Actor {
   name: string;
   /** The client's address. */
   source: string;
+  /** What it asked with; undefined for what no request did. */
+  request?: RequestFacts;
+}
+
+export interface RequestFacts {
+  id: string;
+  /** As the client named the registry. */
+  host: string;
+  method: string;
+  userAgent: string;
+  /** How the client sees this registry: `https://registry.example.com`. */
+  base: string;
 }

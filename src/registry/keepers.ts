@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Digest } from '../oci/digest.ts';
 import type { RegistryContext } from './context.ts';
+import { historyWindow } from './retention/policies.ts';
 
 /** A root of garbage collection, e.g. `tag 1.0`, `history of latest`, `grace window`, `in use`, and a shortest way from it. */
 export interface Chain {
@@ -136,7 +137,7 @@ async function historyOf(
   manifests: readonly Digest[],
   most: number,
 ): Promise<{ digest: Digest; tag: string }[]> {
-  const since = context.now() - context.policy.tagHistoryMs;
+  const since = context.now() - (await historyWindow(context, repositoryId));
   const found: { digest: Digest; tag: string }[] = [];
   for (const column of ['digest', 'previous'] as const) {
     const rows = await context.database.read

@@ -6,6 +6,7 @@ import { type ManifestTarget, parseManifest } from '../oci/manifest.ts';
 import type { Reference, RepositoryName } from '../oci/names.ts';
 import { greatest, manifestsNaming } from './blobs.ts';
 import type { Actor, RegistryContext } from './context.ts';
+import { addContent, dropContent } from './namespace-content.ts';
 import type { PulledManifest } from './pull-reader.ts';
 import { ensureRepository, getRepository, isImmutable, renamedRepository } from './repositories.ts';
 import { currentDigest, deleteTagRow, moveTag, type TagPrecondition } from './tags.ts';
@@ -85,7 +86,8 @@ export async function putManifest(
     const repository = await ensureRepository(context, tx, put.name, put.actor);
     await protectTargets(context, tx, repository.id, manifest.targets);
     const protectedUntil = now + context.policy.graceMs;
-    await tx
+    const size = bytes.byteLength;
+    const inserted = await tx
       .insertInto('manifests')
       .values({
         repository_id: repository.id,
@@ -94,22 +96,17 @@ export async function putManifest(
         artifact_type: manifest.artifactType ?? null,
         subject: manifest.subject ?? null,
         annotations: manifest.annotations === undefined ? null : JSON.stringify(manifest.annotations),
-        size: bytes.byteLength,
+        size,
         content: bytes,
         pushed_at: now,
         pushed_by: put.actor.name,
         protected_until: protectedUntil,
       })
-      .onConflict((conflict) =>
-        conflict.columns(['repository_id', 'digest']).doUpdateSet({
-          // The same bytes, unless the stored ones were damaged. The media type stays the first one: a digest that is
-          // served as another type later would be a changed image under an immutable name.
-          content: bytes,
-          size: bytes.byteLength,
-          protected_until: greatest('manifests.protected_until', protectedUntil),
-        }),
-      )
-      .execute();
+      .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
+      .executeTakeFirst();
+    if ((inserted.numInsertedOrUpdatedRows ?? 0n) > 0n)
+      await addContent(context, tx, repository.id, [{ digest, size }]);
+    else await refreshManifest(tx, repository.id, digest, bytes, protectedUntil);
     for (let i = 0; i < manifest.targets.length; i += BATCH) {
       await tx
         .insertInto('manifest_references')
@@ -121,6 +118,7 @@ export async function putManifest(
         .onConflict((conflict) => conflict.doNothing())
         .execute();
     }
+    const facts = { mediaType: manifest.mediaType, size };
     if (reference.kind === 'tag') {
       const { tag } = reference;
       const previous = await moveTag(context, tx, repository, {
@@ -131,14 +129,37 @@ export async function putManifest(
         precondition: put.precondition,
       });
       const detail = { digest, previous: previous ?? null };
-      await context.record(tx, put.actor, { action: 'tag.push', subject: `${put.name}:${tag}`, detail });
+      await context.record(tx, put.actor, { action: 'tag.push', subject: `${put.name}:${tag}`, detail, facts });
     } else {
-      await context.record(tx, put.actor, { action: 'manifest.push', subject: `${put.name}@${digest}` });
+      await context.record(tx, put.actor, { action: 'manifest.push', subject: `${put.name}@${digest}`, facts });
     }
     context.onStep('manifest-written');
   });
   context.onStep('manifest-committed');
   return { digest, subject: manifest.subject };
+}
+
+/**
+ * The same bytes, unless the stored ones were damaged. The media type stays the first one: a digest that is served as another type later
+ * would be a changed image under an immutable name.
+ *
+ * @throws OciError UNAVAILABLE when it was removed meanwhile
+ */
+async function refreshManifest(
+  tx: Transaction<Schema>,
+  repositoryId: number,
+  digest: Digest,
+  bytes: Uint8Array,
+  protectedUntil: number,
+): Promise<void> {
+  const touched = await tx
+    .updateTable('manifests')
+    .set({ content: bytes, size: bytes.byteLength, protected_until: greatest('protected_until', protectedUntil) })
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  if (touched.numUpdatedRows > 0n) return;
+  throw new OciError('UNAVAILABLE', `manifest: ${digest} was removed meanwhile; push it again`, { digest });
 }
 
 /**
@@ -195,6 +216,7 @@ export async function deleteManifest(
       .where('digest', '=', digest)
       .executeTakeFirst();
     if (deleted.numDeletedRows === 0n) throw unknownManifest(name, { kind: 'digest', digest });
+    await dropContent(context, tx, repository.id, [digest]);
     await context.record(tx, actor, { action: 'manifest.delete', subject: `${name}@${digest}` });
   });
 }

@@ -4,6 +4,7 @@ import { OciError } from '../oci/errors.ts';
 import { namespaceOf, type RepositoryName } from '../oci/names.ts';
 import { matchesPattern } from '../oci/tag-pattern.ts';
 import type { Actor, RegistryContext } from './context.ts';
+import { applyDefaultQuota } from './quotas.ts';
 
 export interface Repository {
   id: number;
@@ -103,6 +104,7 @@ export async function insertRepository(
     .returning('id')
     .executeTakeFirstOrThrow();
   const { name, visibility } = repository;
+  await applyDefaultQuota(context, tx, name);
   await context.record(tx, actor, { action: 'repository.create', subject: name, detail: { visibility } });
   return { id, name, immutableTags: [] };
 }

@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import type { Actor, RegistryContext } from './context.ts';
+import { dropContent } from './namespace-content.ts';
 import { BEFORE_NAMES, getRepository, lockNames, missingRepository, takeRepository } from './repositories.ts';
 
 /** What goes with a repository. */
@@ -144,6 +145,7 @@ async function removeBatch(context: RegistryContext, tx: Transaction<Schema>, id
     const digests = manifests.map((row) => row.digest);
     await tx.deleteFrom('tags').where('repository_id', '=', id).where('digest', 'in', digests).execute();
     await tx.deleteFrom('manifests').where('repository_id', '=', id).where('digest', 'in', digests).execute();
+    await dropContent(context, tx, id, digests);
     return true;
   }
   const links = await tx
@@ -155,6 +157,7 @@ async function removeBatch(context: RegistryContext, tx: Transaction<Schema>, id
   if (links.length > 0) {
     const digests = links.map((row) => row.digest);
     await tx.deleteFrom('repository_blobs').where('repository_id', '=', id).where('digest', 'in', digests).execute();
+    await dropContent(context, tx, id, digests);
     return true;
   }
   const history = await tx

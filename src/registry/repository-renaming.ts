@@ -1,8 +1,10 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import { OciError } from '../oci/errors.ts';
-import { isRepositoryName, type RepositoryName } from '../oci/names.ts';
+import { isRepositoryName, namespaceOf, type RepositoryName } from '../oci/names.ts';
 import type { Actor, RegistryContext } from './context.ts';
+import { moveContent } from './namespace-content.ts';
+import { applyDefaultQuota } from './quotas.ts';
 import { getRepository, lockNames, lockNamespaces, missingRepository, takeRepository } from './repositories.ts';
 
 /** A former name of a repository: what digests name can still be pulled under it. */
@@ -139,6 +141,8 @@ async function move(
     .insertInto('repository_aliases')
     .values({ name: from, repository_id: repositoryId, created_at: context.now() })
     .execute();
+  if (namespaceOf(from) !== namespaceOf(to)) await applyDefaultQuota(context, tx, to);
+  await moveContent(context, tx, { repositoryId, from, to });
   await context.moved(tx, { repositoryId, from, to });
   await context.record(tx, actor, { action: 'repository.rename', subject: from, detail: { to } });
 }

@@ -7,7 +7,7 @@ export interface StorageFigures {
   tags: number;
   manifests: number;
   blobs: number;
-  /** Each blob once. */
+  /** What lies in the blob store: each blob once, also one that no repository has yet or any more. */
   blobBytes: number;
   /** As if each repository had its own copy. */
   referencedBytes: number;
@@ -123,7 +123,18 @@ async function blobSums(context: RegistryContext): Promise<{ blobs: number; blob
     blobs += Number(rows[0]?.n ?? 0);
     blobBytes += Number(rows[0]?.bytes ?? 0);
   }
-  return { blobs, blobBytes };
+  return { blobs, blobBytes: blobBytes + (await unsettledBytes(context)) };
+}
+
+/** Of blobs that come or go: their rows do not say whether the bytes are there. */
+async function unsettledBytes({ database, store }: RegistryContext): Promise<number> {
+  const rows = await database.read.selectFrom('blobs').select('digest').where('state', '<>', 'stored').execute();
+  let bytes = 0;
+  for (let i = 0; i < rows.length; i += AT_A_TIME) {
+    const sizes = await Promise.all(rows.slice(i, i + AT_A_TIME).map(({ digest }) => store.stat(digest)));
+    for (const size of sizes) bytes += size ?? 0;
+  }
+  return bytes;
 }
 
 async function manifestBytes(context: RegistryContext): Promise<number> {

@@ -67,6 +67,8 @@ export async function openTestRegistry(
       digestsInUse: async () => new Set(),
       record: async () => {},
       tagMoved: async () => {},
+      mounted: async () => {},
+      pulled: () => {},
       moved: async () => {},
     };
   };
@@ -145,6 +147,7 @@ export function interposed(
     relaxedTransaction: around((work) => database.relaxedTransaction(work)),
     prepare: (query) => database.prepare(query),
     version: () => database.version(),
+    snapshot: (work) => database.snapshot(work),
     close: () => database.close(),
   };
   return { ...context, database: wrapped };

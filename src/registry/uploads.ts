@@ -6,6 +6,7 @@ import { isUploadId } from '../storage/blob-store.ts';
 import { claimBlob } from './blob-claims.ts';
 import { linkBlob } from './blobs.ts';
 import type { Actor, RegistryContext } from './context.ts';
+import { checkRoom, mostUploadBytes, uploadTooLarge } from './quotas.ts';
 import { ensureRepository } from './repositories.ts';
 import type { RunningHash } from './upload-hashes.ts';
 import { holdUpload, unknownUpload } from './upload-holder.ts';
@@ -82,7 +83,7 @@ export async function appendUpload(
   chunk: UploadChunk,
 ): Promise<Upload> {
   return holdUpload(context, { name, id }, async (signal, hold) => {
-    const { size, running } = await append(context, id, chunk, signal);
+    const { size, running } = await append(context, { name, id }, chunk, signal);
     hold.hashed = running && { digest: digestFrom(running), bytes: size };
     if (running !== undefined) context.hashes.put(id, running);
     context.onStep('upload-appended');
@@ -105,7 +106,7 @@ export async function completeUpload(
 ): Promise<void> {
   await holdUpload(context, { name, id }, async (signal, hold) => {
     const before = (await context.store.uploadSize(id)) ?? 0;
-    const { size, running } = await append(context, id, chunk, signal, digestAlgorithm(digest));
+    const { size, running } = await append(context, { name, id }, chunk, signal, digestAlgorithm(digest));
     await hold.keep();
     // What another worker, or this one before a restart, found when the last chunk ended.
     const known = size === before && hold.hashed?.bytes === size ? hold.hashed.digest : undefined;
@@ -120,6 +121,11 @@ export async function completeUpload(
         uploaded: found,
       });
     }
+    await checkRoom(context, name, { digest, size }).catch(async (error) => {
+      // Nobody goes on with an upload that does not fit; its bytes would lie here until it expires.
+      await truncate(context, id, 0);
+      throw error;
+    });
     await claimBlob(context, digest, size);
     await context.store.commitUpload(id, digest);
     context.onStep('blob-committed');
@@ -158,7 +164,7 @@ function release({ buffer, byteOffset, byteLength }: Uint8Array): void {
 /** Streams the body, whose pieces it takes over, to the store, hashing on the way. `running` is undefined when the hash must be rebuilt. */
 async function append(
   context: RegistryContext,
-  id: string,
+  { name, id }: { name: RepositoryName; id: string },
   chunk: UploadChunk,
   yielding: AbortSignal,
   algorithm: DigestAlgorithm = 'sha256',
@@ -175,16 +181,20 @@ async function append(
     if (start === 0) await (await context.store.openUpload(id, 0)).close();
     return { size: start, running };
   }
+  const most = await mostUploadBytes(context, name);
+  if (start + (chunk.length ?? 0) > most) throw await tooLarge(context, { name, id }, start + (chunk.length ?? 0));
   const signal = chunk.signal === undefined ? yielding : AbortSignal.any([yielding, chunk.signal]);
   const writer = await context.store.openUpload(id, start);
   let size = start;
   let over = false;
+  let beyondQuota = false;
   let writing: Promise<void> = Promise.resolve();
   context.hashes.appending++;
   try {
     for await (const bytes of abortable(chunk.body, signal)) {
       over = size - start + bytes.byteLength > limit;
-      if (over) break;
+      beyondQuota = size + bytes.byteLength > most;
+      if (over || beyondQuota) break;
       await writing;
       const { byteLength } = bytes;
       writing = writer.write(bytes).then(() => release(bytes));
@@ -210,11 +220,22 @@ async function append(
     context.onReceived(size - start);
     await writer.close();
   }
+  if (beyondQuota && !over) throw await tooLarge(context, { name, id }, most + 1);
   if (over || (limit !== Number.POSITIVE_INFINITY && size - start !== limit)) {
     await truncate(context, id, start);
     throw wrongSize(limit);
   }
   return { size, running };
+}
+
+/** Empties an upload that can't become a blob, whatever else the namespace gives up. */
+async function tooLarge(
+  context: RegistryContext,
+  { name, id }: { name: RepositoryName; id: string },
+  size: number,
+): Promise<OciError> {
+  await truncate(context, id, 0);
+  return uploadTooLarge(context, name, size);
 }
 
 function wrongSize(covered: number): OciError {

@@ -8,6 +8,9 @@ export interface Fault {
   detail: string;
 }
 
+/** What is read. */
+type Verified = Pick<RegistryContext, 'database' | 'store'>;
+
 export interface VerifyResult {
   blobs: number;
   bytes: number;
@@ -28,7 +31,7 @@ const PAGE = 500;
  * @param onProgress bytes hashed so far, of how many
  */
 export async function verify(
-  context: RegistryContext,
+  context: Verified,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<VerifyResult> {
   const result: VerifyResult = { blobs: 0, bytes: 0, manifests: 0, references: 0, tags: 0, orphans: 0, faults: [] };
@@ -47,7 +50,7 @@ export async function verify(
 }
 
 async function verifyBlobs(
-  context: RegistryContext,
+  context: Verified,
   result: VerifyResult,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
@@ -75,7 +78,7 @@ async function verifyBlobs(
 }
 
 async function blobFault(
-  context: RegistryContext,
+  context: Verified,
   digest: Digest,
   size: number,
   onBytes: (bytes: number) => void,
@@ -101,7 +104,7 @@ async function blobFault(
   return found === digest ? undefined : { kind: 'blob-damaged', digest, detail: `the bytes hash to ${found}` };
 }
 
-async function stillStored(context: RegistryContext, digest: Digest): Promise<boolean> {
+async function stillStored(context: Verified, digest: Digest): Promise<boolean> {
   const row = await context.database.read
     .selectFrom('blobs')
     .select('state')
@@ -110,7 +113,7 @@ async function stillStored(context: RegistryContext, digest: Digest): Promise<bo
   return row?.state === 'stored';
 }
 
-async function verifyManifests(context: RegistryContext, result: VerifyResult): Promise<void> {
+async function verifyManifests(context: Verified, result: VerifyResult): Promise<void> {
   const { read } = context.database;
   const repositories = await read.selectFrom('repositories').select(['id', 'name']).execute();
   for (const repository of repositories) {
@@ -137,7 +140,7 @@ async function verifyManifests(context: RegistryContext, result: VerifyResult): 
 }
 
 async function verifyReferences(
-  context: RegistryContext,
+  context: Verified,
   result: VerifyResult,
   repository: { id: number; name: string },
 ): Promise<void> {
@@ -169,7 +172,7 @@ async function verifyReferences(
   }
 }
 
-async function verifyTags(context: RegistryContext, result: VerifyResult): Promise<void> {
+async function verifyTags(context: Verified, result: VerifyResult): Promise<void> {
   const tags = context.database.read.selectFrom('tags as t');
   const count = await tags.select((select) => select.fn.countAll<number | string>().as('n')).executeTakeFirst();
   result.tags = Number(count?.n ?? 0);

@@ -50,6 +50,17 @@ export interface ReleasesContext {
   now: () => number;
   /** Writes down who did what, in the transaction that does it. */
   record: (tx: Transaction<Schema>, actor: Actor, entry: ReleasesRecord) => Promise<void>;
+  /** Told of what became of a deployment, in the transaction that says so. */
+  happened: (tx: Transaction<Schema>, step: DeploymentStep) => Promise<void>;
+}
+
+export interface DeploymentStep {
+  kind: 'deployment.start' | 'deployment.success' | 'deployment.failure' | 'deployment.rolled-back';
+  /** `alice/shop@test/v7` */
+  subject: string;
+  /** Who asked for the deployment. */
+  actor: string;
+  detail: Record<string, unknown>;
 }
 
 export interface ReleasesRecord {

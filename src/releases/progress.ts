@@ -1,13 +1,14 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { ReleasesContext } from './context.ts';
+import type { DeploymentStep, ReleasesContext } from './context.ts';
 import { AUTOMATION, insertDeployment, queuedDeployment } from './deployments.ts';
 import {
   activeTargets,
   type DeploymentRow,
   deploymentById,
   type EnvironmentRow,
+  environmentName,
   isOnline,
   lockEnvironment,
   type StackRow,
@@ -188,7 +189,33 @@ async function begin(scene: Scene, queued: DeploymentRow): Promise<boolean> {
     .where('status', '=', 'rolling_back')
     .execute();
   await take(scene, queued.id);
+  await tell(scene, 'deployment.start', queued, {});
   return true;
+}
+
+/** For events: what became of a deployment. */
+async function tell(
+  { context, tx, environment, stack }: Scene,
+  kind: DeploymentStep['kind'],
+  deployment: DeploymentRow,
+  detail: Record<string, unknown>,
+): Promise<void> {
+  const release = await tx
+    .selectFrom('releases')
+    .select(['number', 'version'])
+    .where('id', '=', deployment.release_id)
+    .executeTakeFirst();
+  await context.happened(tx, {
+    kind,
+    subject: `${environmentName(stack, environment)}/v${deployment.number}`,
+    actor: deployment.actor,
+    detail: {
+      reason: deployment.reason,
+      release: release?.number ?? null,
+      version: release?.version ?? null,
+      ...detail,
+    },
+  });
 }
 
 /** Whether a deployment that nobody asked for would bring back what was undone while it waited. */
@@ -238,13 +265,15 @@ async function succeed(scene: Scene, deployment: DeploymentRow, healthy: number)
   await end(scene, deployment, 'success', `healthy on ${healthy} of ${Math.max(all, healthy)} targets`);
   await pointEnvironment(context, tx, environment, deployment);
   if (deployment.undoes === null) return true;
-  await tx
+  const undone = await tx
     .updateTable('deployments')
     .set({ status: 'rolled_back', finished_at: context.now() })
     .where('environment_id', '=', environment.id)
     .where('number', '=', deployment.undoes)
     .where('status', '=', 'rolling_back')
-    .execute();
+    .returningAll()
+    .executeTakeFirst();
+  if (undone !== undefined) await tell(scene, 'deployment.rolled-back', undone, { by: deployment.number });
   return true;
 }
 
@@ -261,6 +290,10 @@ async function end(
     .where('id', '=', deployment.id)
     .execute();
   await release(scene);
+  await tell(scene, status === 'success' ? 'deployment.success' : 'deployment.failure', deployment, {
+    status,
+    message,
+  });
   return true;
 }
 
@@ -316,6 +349,7 @@ async function fail(scene: Scene, deployment: DeploymentRow, part: Part): Promis
   });
   await giveWay(scene, undo);
   await take(scene, undo.id);
+  await tell(scene, 'deployment.start', undo, { undoes: deployment.number });
   return true;
 }
 

@@ -46,6 +46,14 @@ export interface BlobStore {
    */
   commitUpload(id: string, digest: Digest): Promise<void>;
 
+  /**
+   * Makes a file of this machine the blob `digest`: as a second name of the same bytes where the store can do that (`linked`),
+   * else as a copy. Atomic, durable and replacing as `commitUpload`; the file stays, and must never change. The caller has
+   * verified the digest; the size is compared. Throws FileRefusedError when the file is not there or may not be read, RangeError
+   * when it has another size; then nothing is changed.
+   */
+  importFile(path: string, digest: Digest, size: number): Promise<'linked' | 'copied'>;
+
   /** Removes an upload. Idempotent. */
   discardUpload(id: string): Promise<void>;
 
@@ -97,6 +105,11 @@ export function isUploadId(id: string): boolean {
 /** No space, quota or inodes left. Nothing that was acknowledged is affected. */
 export class StoreFullError extends Error {
   override readonly name = 'StoreFullError';
+}
+
+/** A file outside the store can't be taken over; the store itself is well. */
+export class FileRefusedError extends Error {
+  override readonly name = 'FileRefusedError';
 }
 
 /** The store did not answer, or refused: says nothing about whether a blob is there. */

@@ -1,18 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type Digest, type DigestAlgorithm, digestOf } from '../oci/digest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import type { BlobStore } from './blob-store.ts';
+import { all, append, bytes, content, failureName, put, testFolder, text, UPLOAD } from './testing.ts';
 
-/**
- * A new folder for a test's data: in memory where the system has that, since what is tested here is not the disk.
- * The caller removes it.
- */
-export function testFolder(purpose: string): string {
-  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `berth-${purpose}-`));
-}
+export { append, content, failureName, put, testFolder };
 
 /** One empty place to store in, as a driver's test makes it. */
 export interface StoreUnderTest {
@@ -36,6 +30,7 @@ export function blobStoreContract(driver: string, open: () => Promise<StoreUnder
     missing(current);
     uploads(current);
     commits(current);
+    imports(current);
     reads(current);
     lists(current);
     spaces(current);
@@ -44,7 +39,6 @@ export function blobStoreContract(driver: string, open: () => Promise<StoreUnder
 
 type Current = () => { place: StoreUnderTest; store: BlobStore };
 
-const UPLOAD = '0199e0aa-0000-7000-8000-000000000001';
 const OTHER = '0199e0aa-0000-7000-8000-000000000002';
 const ABSENT = digestOf(bytes('never stored'));
 
@@ -318,6 +312,60 @@ function lists(current: Current): void {
   });
 }
 
+function imports(current: Current): void {
+  let folder: string;
+  beforeEach(() => {
+    folder = testFolder('import');
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const file = (value: string, name = 'file') => {
+    const path = join(folder, name);
+    writeFileSync(path, value);
+    return path;
+  };
+  const digest = digestOf(bytes('taken over'));
+
+  test('a file of this machine becomes a blob, and stays', async () => {
+    const { store, place } = current();
+    const path = file('taken over');
+    expect(['linked', 'copied']).toContain(await store.importFile(path, digest, 10));
+    expect(readFileSync(path, 'utf8')).toBe('taken over');
+    rmSync(path);
+    expect(await content(place.reopen(), digest)).toBe('taken over');
+    expect(await store.stat(digest)).toBe(10);
+    expect(await all(store.listUploads())).toEqual([]);
+  });
+
+  test('taking a file over again is success, and replaces an equal blob', async () => {
+    const { store } = current();
+    const path = file('taken over');
+    await put(store, bytes('taken over'));
+    await store.importFile(path, digest, 10);
+    await store.importFile(path, digest, 10);
+    await store.importFile(file('taken over', 'another'), digest, 10);
+    expect(await content(store, digest)).toBe('taken over');
+    expect(await all(store.listUploads())).toEqual([]);
+  });
+
+  test('a file of another size is a RangeError, one that is not there is refused, and nothing is changed', async () => {
+    const { store } = current();
+    expect(await failureName(store.importFile(file('cut'), digest, 10))).toBe('RangeError');
+    expect(await failureName(store.importFile(join(folder, 'none'), digest, 10))).toBe('FileRefusedError');
+    expect(await failureName(store.importFile(folder, digest, 10))).toBe('FileRefusedError');
+    expect(await store.stat(digest)).toBeUndefined();
+    expect(await all(store.listUploads())).toEqual([]);
+  });
+
+  test('a blob that was a file is removed without the file', async () => {
+    const { store } = current();
+    const path = file('taken over');
+    await store.importFile(path, digest, 10);
+    await store.remove(digest);
+    expect(await store.stat(digest)).toBeUndefined();
+    expect(readFileSync(path, 'utf8')).toBe('taken over');
+  });
+}
+
 function spaces(current: Current): void {
   test('the space that is left is a part of all there is, and less after bytes were stored', async () => {
     const { store } = current();
@@ -335,53 +383,4 @@ function spaces(current: Current): void {
     }
     expect(less).toBe(true);
   });
-}
-
-/** Stores bytes as a blob through an upload. */
-export async function put(
-  store: BlobStore,
-  content: Uint8Array,
-  algorithm: DigestAlgorithm = 'sha256',
-): Promise<Digest> {
-  await append(store, UPLOAD, 0, content);
-  const digest = digestOf(content, algorithm);
-  await store.commitUpload(UPLOAD, digest);
-  return digest;
-}
-
-export async function append(store: BlobStore, id: string, offset: number, ...chunks: Uint8Array[]): Promise<void> {
-  const writer = await store.openUpload(id, offset);
-  try {
-    for (const chunk of chunks) await writer.write(chunk);
-  } finally {
-    await writer.close();
-  }
-}
-
-/** The name of the error that `work` ends with. */
-export async function failureName(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => 'none',
-    (error: unknown) => (error instanceof Error ? error.name : 'not an error'),
-  );
-}
-
-export async function content(store: BlobStore, digest: Digest): Promise<string | undefined> {
-  const blob = await store.read(digest);
-  if (blob === undefined) return undefined;
-  return blob.kind === 'bytes' ? blob.bytes.text() : (await fetch(blob.url)).text();
-}
-
-function bytes(value: string): Uint8Array {
-  return new TextEncoder().encode(value);
-}
-
-async function text(stream: ReadableStream<Uint8Array> | undefined): Promise<string | undefined> {
-  return stream === undefined ? undefined : new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) found.push(item);
-  return found;
 }

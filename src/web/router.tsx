@@ -85,6 +85,7 @@ const routes = [
   createRoute({ ...at('/admin/invitations'), component: lazyRouteComponent(administration, 'InvitationsPage') }),
   createRoute({ ...at('/admin/organizations'), component: lazyRouteComponent(administration, 'AllOrganizationsPage') }),
   createRoute({ ...at('/admin/storage'), component: lazyRouteComponent(administration, 'StoragePage') }),
+  createRoute({ ...at('/admin/quotas'), component: lazyRouteComponent(administration, 'QuotasPage') }),
   createRoute({ ...at('/admin/garbage'), component: lazyRouteComponent(administration, 'GarbagePage') }),
   createRoute({ ...at('/admin/garbage/$run'), component: lazyRouteComponent(administration, 'GarbageRunPage') }),
   createRoute({

@@ -4,7 +4,7 @@ import type { WorkerOrder } from './order.ts';
 
 /** What supervisor and workers tell each other, over the channel that Bun makes between a process and its child. */
 export type FromWorker =
-  | { kind: 'ready'; url: string; setup?: string }
+  | { kind: 'ready'; setup?: string }
   | { kind: 'failed'; reason: string }
   | { kind: 'metrics-wanted'; request: number }
   | { kind: 'garbage-wanted'; run: GarbageOrder }

@@ -10,24 +10,25 @@ const WAIT_MS = 2_000;
  * their own listening would not fail beside another Berth. Waits a little for the workers of a killed predecessor to go.
  *
  * @param port 0 picks a free one
+ * @param flag what gave it
  * @returns the address that works here (`::` falls back to 0.0.0.0 without IPv6) and the port
  * @throws PortInUseError
  */
-export async function choosePort(host: string, port: number): Promise<{ host: string; port: number }> {
+export async function choosePort(host: string, port: number, flag = '--port'): Promise<{ host: string; port: number }> {
   const deadline = Date.now() + WAIT_MS;
   for (;;) {
     try {
       return { host, port: probe(host, port) };
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (host === '::' && code !== 'EADDRINUSE') return choosePort('0.0.0.0', port);
+      if (host === '::' && code !== 'EADDRINUSE') return choosePort('0.0.0.0', port, flag);
       if (code !== 'EADDRINUSE') {
         throw new PortInUseError(
           `cannot listen on ${host} port ${port}: ${error instanceof Error ? error.message : 'unknown error'}`,
         );
       }
       if (Date.now() > deadline) {
-        throw new PortInUseError(`port ${port} is taken by another program; stop it, or give another --port`);
+        throw new PortInUseError(`port ${port} is taken by another program; stop it, or give another ${flag}`);
       }
       await Bun.sleep(50);
     }

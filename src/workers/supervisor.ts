@@ -72,8 +72,10 @@ export class Supervisor {
     let supervisor: Supervisor | undefined;
     try {
       const { host, port } = await choosePort(settings.host, settings.port);
+      const httpPort =
+        settings.httpPort === undefined ? undefined : (await choosePort(host, settings.httpPort, '--http-port')).port;
       const workers = settings.workers ?? usualWorkers();
-      supervisor = new Supervisor({ ...settings, host, port, workers }, unlock);
+      supervisor = new Supervisor({ ...settings, host, port, httpPort, workers }, unlock);
       await supervisor.#startWorkers(workers, firstWorker);
       supervisor.#scheduleGarbageCollection();
       return supervisor;

@@ -1,16 +1,32 @@
 import { AggregatorRegistry } from 'prom-client';
 import { instanceKeys } from '../accounts/instance-keys.ts';
 import { readSecretKey, secretKeyPath } from '../config/secret-key.ts';
+import { Courier } from '../events/courier.ts';
+import { outboxFigures } from '../events/deliveries.ts';
+import { leaveWebhooksOf } from '../events/queue.ts';
 import { Instruments } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import { loseRun } from '../registry/garbage/runs.ts';
 import { forgetHashes, releaseHoldsOf } from '../registry/upload-holder.ts';
 import { Conductor } from '../releases/conductor.ts';
-import { createServer, openRegistry, openReleases, openSetupOf, prepareData, readDatabase } from '../server.ts';
+import {
+  createServer,
+  openEvents,
+  openRegistry,
+  openReleases,
+  openSetupOf,
+  prepareData,
+  readDatabase,
+} from '../server.ts';
+import { acmeTls, openAcme } from './acme.ts';
+import { certificatesOf } from './certificates.ts';
 import { failpoint } from './failpoint.ts';
+import { openFileTls } from './https.ts';
+import { Listening } from './listening.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
 import type { WorkerOrder } from './order.ts';
+import { openRateLimitTable } from './rate-limit-table.ts';
 import { storageReason } from './reason.ts';
 
 const METRICS_WITHIN_MS = 3_000;
@@ -32,22 +48,25 @@ export async function runWorker(order: WorkerOrder): Promise<void> {
 
 async function serve(order: WorkerOrder): Promise<void> {
   const { settings } = order;
-  if (order.first) await prepareData(settings);
+  if (order.first) await prepareData(settings, failpoint(process.env.BERTH_FAILPOINT));
   const log = createLog(settings.logLevel, { worker: order.number });
   let requests = 0;
   let accepting = true;
   const waiting = new Map<number, (metrics: WorkerMetrics[]) => void>();
   let instruments: Instruments | undefined;
-  const { registry, close } = await openRegistry(settings, order.name, {
+  const opened = await openRegistry(settings, order.name, {
     onStep: failpoint(process.env.BERTH_FAILPOINT),
     onReceived: (bytes) => instruments?.blobBytes('received', bytes),
   });
+  const { registry, close } = opened;
   if (order.first) await forgetHashes(registry);
   if (order.ended !== undefined) await releaseHoldsOf(registry, order.ended);
   let garbage = order.garbage;
   const measured = new Instruments({
     garbage: () => garbage,
-    pending: () => server.pendingRequests,
+    outbox: () => outboxFigures(registry),
+    pending: () => listening.pendingRequests,
+    certificateExpiry: () => listening.certificateEnd,
     uploads: () => countUploads(registry).catch(() => Number.NaN),
     databaseSeconds: () => readingSeconds(registry).catch(() => Number.NaN),
   });
@@ -57,37 +76,54 @@ async function serve(order: WorkerOrder): Promise<void> {
   for (const warning of secretKey.warnings) log.warn({ warning }, 'the secret key file is not safe');
   const releases = openReleases(registry, secretKey.key, settings);
   const conductor = new Conductor(releases, (error) => log.warn({ err: error }, 'releases could not be looked after'));
+  const events = openEvents(opened, secretKey.key, settings);
+  if (order.ended !== undefined) await leaveWebhooksOf(events, order.ended);
+  const courier = new Courier(events, {
+    onError: (error) => log.warn({ err: error }, 'events could not be given out'),
+    onAttempt: (outcome) => measured.webhookDelivery(outcome),
+  });
+  const acme = openAcme(settings, {
+    registry,
+    seal: releases.secrets,
+    log,
+    ordered: (outcome) => measured.certificateOrder(outcome),
+  });
   const answer = createServer({
     settings,
     registry,
     releases,
     conductor,
+    courier,
     keys: await instanceKeys(registry.database),
     instruments: measured,
     log,
     newRequestId: () => `${order.name}-${(requests++).toString(36)}`,
     accepting: () => accepting,
-    connection: { address: (request) => server.requestIP(request)?.address },
+    rateLimitTable: openRateLimitTable(settings),
+    connection: { address: (request) => listening.address(request) },
     metrics: async () => {
       const metrics = await collect();
       const contentType = measured.registry.contentType;
       return { contentType, text: await AggregatorRegistry.aggregate(metrics).metrics() };
     },
     garbage: { start: (run) => tell({ kind: 'garbage-wanted', run }) },
+    certificates: certificatesOf(() => listening.certificate, acme),
   });
-  const server = Bun.serve({
-    hostname: settings.host,
-    port: settings.port,
-    reusePort: true,
-    idleTimeout: 240,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    development: false,
-    fetch: answer,
-    error: (error) => {
-      log.error({ err: error }, 'a response failed');
-      return new Response('internal error\n', { status: 500 });
-    },
+  const notTaken = (error: Error) => {
+    const level = order.number === 1 ? 'warn' : 'debug';
+    log[level]({ reason: error.message }, 'the certificate has changed, and is not taken');
+  };
+  const tls = acme === undefined ? openFileTls(settings, notTaken) : acmeTls(acme, settings, notTaken);
+  const listening = new Listening({
+    settings,
+    tls,
+    answer,
+    challenge: acme === undefined ? undefined : (token) => acme.answer(token),
+    // An authority's certificate is renewed without anybody, and why it is not is said by who orders it.
+    warns: order.number === 1 && acme === undefined,
+    log,
   });
+  await listening.open();
 
   async function collect(): Promise<WorkerMetrics[]> {
     const request = requests++;
@@ -110,14 +146,14 @@ async function serve(order: WorkerOrder): Promise<void> {
     accepting = false;
     // Agents ask another process, or again.
     await conductor.stop();
+    await courier.stop();
     const late = setTimeout(() => {
-      log.warn({ requests: server.pendingRequests }, 'transfers were cut off at the shutdown timeout');
-      void server.stop(true);
+      log.warn({ requests: listening.pendingRequests }, 'transfers were cut off at the shutdown timeout');
+      void listening.cut();
     }, settings.shutdownTimeout);
-    await server.stop(false);
-    while (server.pendingRequests > 0) await Bun.sleep(20);
+    await listening.finish();
     clearTimeout(late);
-    await server.stop(true);
+    await listening.cut();
     clearInterval(pullTimes);
     // Not worth a long wait for a database that is gone.
     await Promise.race([writePullTimes(), Bun.sleep(PULL_TIMES_WITHIN_MS)]);
@@ -144,8 +180,9 @@ async function serve(order: WorkerOrder): Promise<void> {
   // A terminal sends these to the whole group; the supervisor passes on what is meant for workers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   conductor.start();
+  courier.start();
   const setup = order.first ? await openSetupOf(registry) : undefined;
-  tell({ kind: 'ready', url: server.url.href, ...(setup === undefined ? {} : { setup }) });
+  tell({ kind: 'ready', ...(setup === undefined ? {} : { setup }) });
 }
 
 async function countUploads({ database }: RegistryContext): Promise<number> {

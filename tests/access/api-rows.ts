@@ -29,6 +29,9 @@ const INSTANCE: Record<string, Row> = {
   [`GET ${NAMESPACE}/audit`]: { asks: 'admin', ok: 200 },
   'GET /api/v1/instance/storage': { asks: 'administrator', ok: 200 },
   'GET /api/v1/instance/settings': { asks: 'administrator', ok: 200 },
+  'GET /api/v1/instance/certificate': { asks: 'administrator', ok: 200 },
+  // Nothing has failed over plain HTTP.
+  'POST /api/v1/instance/certificate/retry': { asks: 'administrator', ok: 409 },
   [`GET ${COLLECTIONS}`]: { asks: 'administrator', ok: 200 },
   [`POST ${COLLECTIONS}`]: { asks: 'administrator', ok: 202, send: json({ dryRun: true }) },
   // There is one only where somebody has just begun it.
@@ -36,6 +39,28 @@ const INSTANCE: Record<string, Row> = {
   'GET /api/v1/address-check': { asks: 'none', ok: 200 },
   // What is sent is thrown away.
   'POST /api/v1/address-check/body': { asks: 'account', ok: 200, send: () => ({ body: 'bytes' }), idle: () => true },
+  'GET /api/v1/address-check/pause': { asks: 'account', ok: 200 },
+};
+
+const QUOTAS: Record<string, Row> = {
+  'GET /api/v1/quotas': { asks: 'administrator', ok: 200 },
+  'GET /api/v1/quotas/:holder': { asks: 'administrator', ok: 200, send: () => ({ params: { holder: 'acme' } }) },
+  'PUT /api/v1/quotas/:holder': {
+    asks: 'administrator',
+    ok: 200,
+    send: () => ({ params: { holder: 'acme' }, json: { bytes: 2 ** 40 } }),
+  },
+  'DELETE /api/v1/quotas/:holder': {
+    asks: 'administrator',
+    ok: 204,
+    send: ({ town, allowed }) => {
+      if (allowed) town.sql((db) => db.run("insert into quotas values ('spare', 1, 0) on conflict do nothing"));
+      return { params: { holder: 'spare' } };
+    },
+  },
+  'GET /api/v1/default-quota': { asks: 'administrator', ok: 200 },
+  'PUT /api/v1/default-quota': { asks: 'administrator', ok: 200, send: json({ bytes: 2 ** 50 }) },
+  [`GET ${NAMESPACE}/usage`]: { asks: 'admin', ok: 200 },
 };
 
 const USERS: Record<string, Row> = {
@@ -267,6 +292,7 @@ const FORMER_NAME =
 
 export const API_ROWS: Readonly<Record<string, Row>> = {
   ...INSTANCE,
+  ...QUOTAS,
   ...USERS,
   ...TOKENS,
   ...SESSIONS,

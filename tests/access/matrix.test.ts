@@ -97,7 +97,7 @@ async function ask(method: string, path: string, call: Call, sent: Sent, way: Wa
   const headers = { ...sent.headers, ...(cookie === undefined ? {} : { Cookie: cookie }) };
   const url = pathOf(path, call, sent);
   if (ROWS[`${method} ${path}`]?.endless && call.allowed)
-    return headOf(`${town.berth.url}${url}`, { ...headers, Authorization: as ?? '' });
+    return headOf(`${town.berth.url}${url}`, { ...headers, ...(as === undefined ? {} : { Authorization: as }) });
   return town.caller.send(method, url, { ...sent, as, headers });
 }
 

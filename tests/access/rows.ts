@@ -5,8 +5,10 @@ import { API_ROWS } from './api-rows.ts';
 import { isPlace } from './expected.ts';
 import { IMAGE_ROWS } from './image-rows.ts';
 import { LOOSE_BLOB } from './people.ts';
+import { RETENTION_ROWS } from './retention-rows.ts';
 import { type Call, found, type Row, read } from './row.ts';
 import { STACK_ROWS } from './stack-rows.ts';
+import { WEBHOOK_ROWS } from './webhook-rows.ts';
 
 const upload = async ({ town, target, allowed }: Call): Promise<Record<string, string>> => {
   const made = allowed && isPlace(target) && target !== 'missing' ? await town.startUpload(target) : undefined;
@@ -95,5 +97,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
 
   ...API_ROWS,
   ...IMAGE_ROWS,
+  ...RETENTION_ROWS,
   ...STACK_ROWS,
+  ...WEBHOOK_ROWS,
 };

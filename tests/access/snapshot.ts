@@ -6,13 +6,22 @@ import type { Town } from './people.ts';
 
 type Row = Record<string, unknown>;
 
-/** What every request may write: the log of it, limits, leases. */
-const ALWAYS = new Set(['audit_log', 'login_failures', 'known_addresses', 'leases']);
+/** What every request may write: the log of it, limits, leases, what others are told of it. */
+const ALWAYS = new Set([
+  'events',
+  'webhook_deliveries',
+  'webhook_attempts',
+  'audit_log',
+  'login_failures',
+  'known_addresses',
+  'leases',
+]);
 /** When something was last used. */
 const TOUCHED: Record<string, readonly string[]> = {
   access_tokens: ['last_used_at', 'last_used_from'],
   sessions: ['updated_at', 'expires_at'],
   users: [],
+  webhooks: ['lease_holder', 'lease_until', 'failing_since', 'failures', 'retry_at'],
 };
 
 export class Snapshot {

@@ -23,6 +23,8 @@ export interface AccountsRegistry {
   /** `http://127.0.0.1:PORT` */
   url: string;
   port: number;
+  /** The data directory. */
+  data: string;
   administrator: Account;
   signUp: (name: string) => Promise<Account>;
   /** Calls the API; throws for any answer but 2xx. Returns the body, undefined for none. */
@@ -101,6 +103,7 @@ export async function startAccounts(): Promise<AccountsRegistry> {
     host: server.host,
     url: server.url,
     port: server.port,
+    data,
     administrator: await withToken(administrator),
     async signUp(name) {
       const account = { name, password: passwordOf(name) };

@@ -1,8 +1,8 @@
 // Getting started: the commands for this address, plain HTTP from elsewhere, and what it says about a proxy in front.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Locator } from 'playwright-core';
+import { type RunningNginx, startNginx } from '../support/nginx.ts';
 import { requireTools, run } from '../support/tools.ts';
-import { type RunningNginx, startNginx } from './nginx.ts';
 import { canBrowse, PageRig, type Person, type Visit } from './rig.ts';
 
 const canProxy = requireTools('page: getting started', ['nginx', 'openssl', 'skopeo']);

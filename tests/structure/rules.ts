@@ -37,27 +37,52 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'accounts/',
     'registry/',
     'releases/',
+    'events/',
+    'upstreams/',
+    'tls/',
     'database/database.ts',
     'storage/blob-store.ts',
   ],
+  // What happened, for others: the outbox, webhooks and their deliveries, the stream of events.
+  events: ['oci/', 'database/database.ts', 'database/schema.ts', 'database/webhooks-schema.ts'],
+  // Other registries: their client, imports, mirrors and the pull-through cache.
+  upstreams: ['oci/', 'registry/', 'database/database.ts', 'database/schema.ts', 'storage/blob-store.ts'],
+  // HTTPS: certificates from files or from an ACME authority, and when they change.
+  tls: ['oci/', 'database/database.ts', 'database/schema.ts', 'database/certificates-schema.ts'],
+  // The whole of an instance, copied out and brought back.
+  backup: [
+    'oci/',
+    'registry/',
+    'database/database.ts',
+    'database/migrate.ts',
+    'database/schema.ts',
+    'storage/blob-store.ts',
+    '../package.json',
+  ],
+  // A running set-up, looked at from outside.
+  doctor: ['oci/', 'api/', 'client/'],
   // The management API's words: what its bodies and answers are, for the server and its clients.
   api: ['oci/'],
   client: ['oci/', 'api/'],
   config: ['accounts/'],
   'log.ts': [],
   // The page, in a browser: it knows the server by its API alone.
-  web: ['oci/', 'api/', 'client/'],
+  web: ['oci/', 'api/', 'client/', 'doctor/'],
   // Where the server finds the page's files.
   'web-files': [],
   'server.ts': [
     'oci/',
     'accounts/',
+    'backup/',
     'config/',
     'database/',
     'http/',
     'registry/',
     'releases/',
     'storage/',
+    'events/',
+    'upstreams/',
+    'tls/',
     'web-files/',
     'log.ts',
   ],
@@ -69,6 +94,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'http/',
     'registry/',
     'releases/',
+    'events/',
+    'upstreams/',
+    'tls/',
+    'backup/',
     'storage/blob-store.ts',
     'log.ts',
     'server.ts',
@@ -78,9 +107,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'api/',
     'accounts/',
     'agent/',
+    'backup/',
     'client/',
     'compose/',
     'config/',
+    'doctor/',
+    'events/',
+    'upstreams/',
+    'tls/',
     'database/database.ts',
     'database/migrate.ts',
     'http/',
@@ -103,13 +137,16 @@ const ROOMS_OF_THE_SERVER = Object.keys(MAY_IMPORT).filter((room) => room !== 'w
 /** Packages that belong to some rooms alone. `files` may use them besides. */
 const PACKAGES: { name: RegExp; rooms: readonly string[]; files?: readonly string[] }[] = [
   { name: /^hono(\/|$)/, rooms: ['http'] },
-  { name: /^kysely$/, rooms: ['database', 'registry', 'accounts', 'releases'] },
+  { name: /^kysely$/, rooms: ['database', 'registry', 'accounts', 'releases', 'events', 'upstreams', 'tls', 'backup'] },
   { name: /^pg$/, rooms: ['database'] },
   { name: /^better-auth(\/|$)/, rooms: ['http'], files: ['accounts/auth-adapter.ts'] },
   { name: /^jose$/, rooms: ['accounts'] },
   // The data directory is locked by an SQLite lock, which the kernel drops with the process.
   { name: /^bun:sqlite$/, rooms: ['database'], files: ['workers/data-lock.ts'] },
-  { name: /^node:fs(\/|$)/, rooms: ['storage', 'config', 'workers', 'cli', 'agent', 'web-files', 'server.ts'] },
+  {
+    name: /^node:fs(\/|$)/,
+    rooms: ['storage', 'config', 'workers', 'cli', 'agent', 'web-files', 'tls', 'backup', 'upstreams', 'server.ts'],
+  },
   {
     name: /^(react|react-dom|react-markdown|remark-gfm|lucide-react|uqr|@tanstack\/.*|@base-ui\/.*)(\/|$)/,
     rooms: ['web'],

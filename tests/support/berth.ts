@@ -15,10 +15,12 @@ export interface BerthOptions {
   port?: number;
   /** How long to wait for /readyz, in ms. */
   readyWithin?: number;
+  /** It is to answer over https: the authority that its certificate is from, and what is shown to it, in PEM form. */
+  tls?: { ca?: string; cert?: string; key?: string; rejectUnauthorized?: false };
 }
 
 export interface RunningBerth {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, or https */
   url: string;
   /** `127.0.0.1:PORT`, as clients name a registry */
   host: string;
@@ -88,7 +90,8 @@ export async function startBerth(options: BerthOptions = {}): Promise<RunningBer
     for await (const chunk of stream) output = (output + decoder.decode(chunk, { stream: true })).slice(-4_000_000);
   };
   const drained = Promise.all([drain(child.stdout), drain(child.stderr)]);
-  const url = `http://127.0.0.1:${port}`;
+  const { tls } = options;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   let ended = false;
   // What it said last comes through the pipes after its end is known; a worker that outlives it keeps them open.
   const exited = child.exited.then(async (code) => {
@@ -125,7 +128,7 @@ export async function startBerth(options: BerthOptions = {}): Promise<RunningBer
   while (Date.now() < deadline) {
     if (ended) break;
     try {
-      const response = await fetch(`${url}/readyz`);
+      const response = await fetch(`${url}/readyz`, tls === undefined ? {} : { tls });
       await response.arrayBuffer();
       // The banner comes when every worker serves; a killed predecessor's workers may still answer.
       if (response.status === 200 && output.includes('Berth serves')) return running;

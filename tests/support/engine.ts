@@ -14,6 +14,8 @@ export interface EngineOptions {
   release?: 'debian' | 'newer';
   /** Keeps images in containerd's store, which pushes and pulls through containerd's code. `newer` alone can. */
   containerdStore?: boolean;
+  /** More for its environment. */
+  env?: Record<string, string>;
 }
 
 export interface Engine {
@@ -77,7 +79,7 @@ async function startEngineIn(root: string, options: EngineOptions, driver: 'over
       '--iptables=false',
       '--ip6tables=false',
     ],
-    env: { PATH: path },
+    env: { PATH: path, ...options.env },
     ready: async () => (await tryRun([client, 'version'], { env, within: 10_000 })).code === 0,
   });
   return {

@@ -42,8 +42,14 @@ wrk wrk
 strace strace
 /usr/lib/postgresql/*/bin/postgres postgresql
 nginx nginx
+apache2 apache2
+caddy caddy
+openssl openssl
+pebble pebble
 chromium chromium
 /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
+openssl openssl
+curl curl
 ip iproute2
 ps procps
 jq jq

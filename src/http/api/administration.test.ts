@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import {
+  addressCheck,
   type GarbageRunDetails,
   garbageRun,
   garbageRunDetails,
@@ -38,6 +39,21 @@ onEachDatabase('the API of an instance', (newPlace) => {
       expect(await code(ask('alice', method, path, body))).toBe('403 DENIED');
       expect(await code(ask('nobody', method, path, body))).toBe('401 UNAUTHORIZED');
     }
+  });
+
+  test('says which conditions of a request came here', async () => {
+    const conditions = async (headers: Record<string, string>) => {
+      const { body } = await ask('nobody', 'GET', '/api/v1/address-check', undefined, 'none', headers);
+      return addressCheck.parse(body).conditions;
+    };
+    expect(await conditions({ 'If-Match': '"a"', Range: 'bytes=0-' })).toEqual(['if-match', 'range']);
+    expect(await conditions({})).toEqual([]);
+  });
+
+  test('pauses in an answer only for those with an account, and at most 200 seconds', async () => {
+    const path = '/api/v1/address-check/pause?seconds=';
+    expect(await code(ask('nobody', 'GET', `${path}0`))).toBe('401 UNAUTHORIZED');
+    expect(await code(ask('alice', 'GET', `${path}201`))).toBe('400 QUERY_INVALID');
   });
 
   test('says what the storage holds', async () => {
@@ -138,6 +154,8 @@ onEachDatabase('the API of an instance', (newPlace) => {
         host: 'registry.test:5000',
         trusted: false,
         peer: null,
+        client: '192.0.2.7',
+        conditions: [],
       },
     ]);
     expect(await code(ask('nobody', 'POST', '/api/v1/address-check/body', 'x'))).toBe('401 UNAUTHORIZED');

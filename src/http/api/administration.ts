@@ -6,6 +6,7 @@ import {
   garbageRunPage,
   garbageRunQuery,
   newGarbageRunBody,
+  pauseQuery,
   receivedBody,
   settingList,
   storageInfo,
@@ -18,6 +19,9 @@ import { type ApiRoute, apiRoute, iso, isoOrNull, limitOf } from './route.ts';
 
 /** A trial of what a proxy lets through; larger than the limits that proxies have by themselves. */
 const TRIAL_MAX_BYTES = 256 * 1024 * 1024;
+
+/** Headers that compare-and-swap and resumed pulls need, and that a proxy may drop. */
+const CONDITIONS = ['if-match', 'if-none-match', 'range', 'if-range'] as const;
 
 export const ADMINISTRATION_ROUTES: readonly ApiRoute[] = [
   apiRoute({
@@ -92,11 +96,19 @@ export const ADMINISTRATION_ROUTES: readonly ApiRoute[] = [
     summary: 'How this request came here, to compare with the address that it was sent to',
     chapter: 'instance',
     answer: addressCheck,
-    async handler(_, { base, arrival }) {
+    async handler(_, request) {
+      const { base, arrival, source } = request;
       const { peer, ...rest } = arrival;
       const { proto, host, for: hops } = arrival.forwarded;
       const ignored = !arrival.trusted && [proto, host, hops].some((header) => header !== null);
-      return { base, realm: tokenRealm(base), ...rest, peer: ignored && peer !== '' ? peer : null };
+      return {
+        base,
+        realm: tokenRealm(base),
+        ...rest,
+        peer: ignored && peer !== '' ? peer : null,
+        client: source,
+        conditions: CONDITIONS.filter((name) => request.header(name) !== null),
+      };
     },
   }),
   apiRoute({
@@ -108,7 +120,40 @@ export const ADMINISTRATION_ROUTES: readonly ApiRoute[] = [
     answer: receivedBody,
     handler: async (_, request) => ({ bytes: await countBody(request) }),
   }),
+  apiRoute({
+    method: 'GET',
+    path: '/api/v1/address-check/pause',
+    access: 'account',
+    summary: 'A line, a pause, another line: to see whether what is in between holds answers back or cuts them off',
+    chapter: 'instance',
+    query: pauseQuery,
+    handler: async (_, { raw }, { query }) =>
+      new Response(pausing(query.seconds * 1_000, raw.signal), {
+        headers: { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' },
+      }),
+  }),
 ];
+
+function pausing(ms: number, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const line = (said: object) => new TextEncoder().encode(`${JSON.stringify(said)}\n`);
+  let ending: ReturnType<typeof setTimeout> | undefined;
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(line({ pausing: true }));
+      const end = () => {
+        clearTimeout(ending);
+        signal.removeEventListener('abort', end);
+        controller.enqueue(line({ pausing: false }));
+        controller.close();
+      };
+      ending = setTimeout(end, ms);
+      signal.addEventListener('abort', end);
+    },
+    cancel() {
+      clearTimeout(ending);
+    },
+  });
+}
 
 /** Holds no more than what arrives at a time. @throws OciError BODY_TOO_LARGE */
 async function countBody(request: BerthRequest): Promise<number> {

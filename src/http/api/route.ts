@@ -6,11 +6,13 @@ import type { UserIdentity } from '../../accounts/identity.ts';
 import type { Passwords } from '../../accounts/passwords.ts';
 import type { PermissionReader } from '../../accounts/permission-reader.ts';
 import type { SettingInfo } from '../../api/administration.ts';
+import type { Courier } from '../../events/courier.ts';
 import { OciError } from '../../oci/errors.ts';
 import type { RegistryContext } from '../../registry/context.ts';
 import type { StorageReader } from '../../registry/storage-figures.ts';
 import type { Conductor } from '../../releases/conductor.ts';
 import type { ReleasesContext } from '../../releases/context.ts';
+import type { Certificates } from '../../tls/certificate-state.ts';
 import { readJson } from '../body.ts';
 import { type BerthRequest, pageSize } from '../request.ts';
 import type { Method, Route } from '../route.ts';
@@ -27,8 +29,10 @@ export interface ApiContext {
   sessions: Sessions;
   releases: ReleasesContext;
   conductor: Conductor;
+  courier: Courier;
   storage: StorageReader;
   garbage: GarbageCollector;
+  certificates: Certificates;
   /** Every setting as it holds; no secret. */
   settings: readonly SettingInfo[];
   /** This instance's name, the audience of bearer tokens. */
@@ -73,6 +77,9 @@ export type Chapter =
   | 'deployments'
   | 'targets'
   | 'agent'
+  | 'retention'
+  | 'quotas'
+  | 'webhooks'
   | 'audit'
   | 'instance';
 

@@ -1,17 +1,21 @@
 import { ADMINISTRATION_ROUTES } from './administration.ts';
 import { AGENT_ROUTES } from './agent.ts';
 import { AUDIT_ROUTES } from './audit.ts';
+import { CERTIFICATE_ROUTES } from './certificate.ts';
 import { DEPLOYMENT_ROUTES } from './deployments.ts';
 import { descriptionRoutes } from './description.ts';
 import { ENVIRONMENT_ROUTES } from './environments.ts';
+import { EVENT_ROUTES } from './events.ts';
 import { GRANT_ROUTES } from './grants.ts';
 import { IMAGE_ROUTES } from './images.ts';
 import { INSTANCE_ROUTES } from './instance.ts';
 import { INVITATION_ROUTES } from './invitations.ts';
 import { MEMBER_ROUTES } from './members.ts';
 import { ORGANIZATION_ROUTES } from './organizations.ts';
+import { QUOTA_ROUTES } from './quotas.ts';
 import { RELEASE_ROUTES } from './releases.ts';
 import { REPOSITORY_ROUTES } from './repositories.ts';
+import { RETENTION_ROUTES } from './retention.ts';
 import { ROBOT_ROUTES } from './robots.ts';
 import type { ApiRoute } from './route.ts';
 import { SESSION_API_ROUTES } from './sessions.ts';
@@ -21,11 +25,13 @@ import { TARGET_ROUTES } from './targets.ts';
 import { TEAM_ROUTES } from './teams.ts';
 import { TOKEN_API_ROUTES } from './tokens.ts';
 import { USER_ROUTES } from './users.ts';
+import { WEBHOOK_ROUTES } from './webhooks.ts';
 
 /** The management API, whole. Lists are pages: `next` is the cursor for `?last=`, or null at the end. `protocol.ts` says in which order they are matched. */
 export const API_ROUTES: readonly ApiRoute[] = [
   ...INSTANCE_ROUTES,
   ...ADMINISTRATION_ROUTES,
+  ...CERTIFICATE_ROUTES,
   ...SESSION_API_ROUTES,
   ...USER_ROUTES,
   ...TOKEN_API_ROUTES,
@@ -42,6 +48,10 @@ export const API_ROUTES: readonly ApiRoute[] = [
   ...TARGET_ROUTES,
   ...AGENT_ROUTES,
   ...AUDIT_ROUTES,
+  ...EVENT_ROUTES,
+  ...WEBHOOK_ROUTES,
+  ...QUOTA_ROUTES,
+  ...RETENTION_ROUTES,
   ...TAG_ROUTES,
   ...IMAGE_ROUTES,
   ...REPOSITORY_ROUTES,

@@ -8,12 +8,17 @@ import { insertUser } from '../../accounts/users.ts';
 import { loadSettings } from '../../config/load.ts';
 import type { AccessLevel } from '../../database/accounts-schema.ts';
 import type { DatabasePlace } from '../../database/test-databases.ts';
+import type { EventsContext } from '../../events/context.ts';
+import { Courier } from '../../events/courier.ts';
+import { outboxFigures } from '../../events/deliveries.ts';
+import { PullEvents } from '../../events/pulls.ts';
+import { recordEvent } from '../../events/recording.ts';
 import { createLog } from '../../log.ts';
 import type { RegistryContext } from '../../registry/context.ts';
 import { collectRecorded } from '../../registry/garbage/runs.ts';
 import { named, nextTurn, openTestRegistry } from '../../registry/testing.ts';
 import { Conductor } from '../../releases/conductor.ts';
-import { createServer, openReleases } from '../../server.ts';
+import { createServer, openEvents, openReleases } from '../../server.ts';
 import { Instruments } from '../instruments.ts';
 
 export const ORIGIN = { name: 'root', source: '192.0.2.1' };
@@ -30,6 +35,7 @@ export interface Answer {
 export interface TestApi {
   context: RegistryContext;
   accounts: AccountsContext;
+  events: EventsContext;
   /** With a token that stands for all of the account. Returns the user's id. */
   addUser(username: string, options?: { administrator?: boolean }): Promise<string>;
   /** Makes an access token, with which `who` asks from then on. */
@@ -54,7 +60,10 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
   const { database, now, newId } = registry.context;
   const context: RegistryContext = {
     ...registry.context,
-    record: (tx, actor, entry) => audit(tx, now(), actor, entry),
+    record: async (tx, actor, entry) => {
+      await audit(tx, now(), actor, entry);
+      await recordEvent(tx, now(), actor, entry);
+    },
     moved: followRepository,
     usersOf: async () => used,
     digestsInUse: async () => {
@@ -67,6 +76,9 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
   const keys = await instanceKeys(database);
   const releases = openReleases(context, new Uint8Array(32), loadSettings({}, {}, undefined));
   const conductor = new Conductor(releases, () => {});
+  const settings = loadSettings({}, {}, undefined);
+  const events = openEvents({ registry: context, pulls: new PullEvents() }, new Uint8Array(32), settings);
+  const courier = new Courier(events, { onError: () => {} });
   const servers = new Map(
     ANONYMOUS_MODES.map((anonymous) => [
       anonymous,
@@ -75,18 +87,26 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
         registry: { ...context, defaultVisibility: anonymous === 'none' ? 'private' : 'public' },
         releases,
         conductor,
+        courier,
         keys,
         instruments: new Instruments({
           pending: () => 0,
           uploads: async () => 0,
           databaseSeconds: async () => 0,
           garbage: () => NO_GARBAGE,
+          outbox: () => outboxFigures(events),
+          certificateExpiry: () => undefined,
         }),
         log: createLog('silent'),
+        rateLimitTable: undefined,
         connection: { address: () => CLIENT },
         newRequestId: () => 'r1',
         accepting: () => true,
         metrics: async () => ({ contentType: 'text/plain', text: '' }),
+        certificates: {
+          state: async () => ({ source: 'none', served: undefined, authority: undefined }),
+          retry: async () => false,
+        },
         garbage: {
           start: ({ id, dryRun }) => {
             void collectRecorded(context, { run: id, dryRun, startedBy: '' }).catch(() => {});
@@ -99,6 +119,7 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
   const api: TestApi = {
     context,
     accounts,
+    events,
     used,
     async addUser(username, { administrator = false } = {}) {
       const { id } = await database.transaction((tx) =>

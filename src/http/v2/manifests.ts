@@ -15,6 +15,14 @@ export async function pullManifest(registry: RegistryContext, request: BerthRequ
     return { kind: 'not-modified', digest: manifest.digest };
   }
   registry.pullTimes.note(manifest.repositoryId, manifest.digest, registry.now());
+  registry.pulled(() => ({
+    repository: name,
+    reference: parseReference(request.param('reference')),
+    digest: manifest.digest,
+    mediaType: manifest.mediaType,
+    size: manifest.content.byteLength,
+    actor: request.actor,
+  }));
   return { kind: 'manifest', manifest, head: false };
 }
 

@@ -1,5 +1,7 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/names.ts';
+import { dropContent } from '../namespace-content.ts';
+import { blobsAreHeld } from './hold.ts';
 import type { GarbageRun } from './run.ts';
 
 const PAGE = 1_000;
@@ -58,7 +60,7 @@ export async function unlinkBlobs(
 
 async function unlinkBatch(run: GarbageRun, repositoryId: number, digests: Digest[]): Promise<number> {
   const { database } = run.context;
-  const deleted = await database.relaxedTransaction(async (tx) => {
+  return database.relaxedTransaction(async (tx) => {
     if (database.kind === 'postgres') {
       // The next statement then sees the references of every manifest that touched these rows.
       await tx
@@ -69,7 +71,7 @@ async function unlinkBatch(run: GarbageRun, repositoryId: number, digests: Diges
         .forUpdate()
         .execute();
     }
-    return tx
+    const gone = await tx
       .deleteFrom('repository_blobs')
       .where('repository_id', '=', repositoryId)
       .where('digest', 'in', digests)
@@ -85,9 +87,16 @@ async function unlinkBatch(run: GarbageRun, repositoryId: number, digests: Diges
           ),
         ),
       )
-      .executeTakeFirst();
+      .returning('digest')
+      .execute();
+    await dropContent(
+      run.context,
+      tx,
+      repositoryId,
+      gone.map((row) => row.digest),
+    );
+    return gone.length;
   });
-  return Number(deleted.numDeletedRows);
 }
 
 async function unnamedBlobs(
@@ -109,7 +118,8 @@ async function unnamedBlobs(
 
 /**
  * Marks blobs that no repository has as `deleting`: from here on a push of the same bytes waits. Durable, and with it all
- * that was removed before: bytes must not go while a power cut could bring back a row that promises them.
+ * that was removed before: bytes must not go while a power cut could bring back a row that promises them. Marks none while a
+ * backup holds the blobs.
  */
 export async function condemnBlobs(run: GarbageRun): Promise<void> {
   const { database } = run.context;
@@ -133,7 +143,8 @@ export async function condemnBlobs(run: GarbageRun): Promise<void> {
     last = rows.length < BATCH ? undefined : rows.at(-1)?.digest;
     if (rows.length === 0) break;
     const digests = rows.map((row) => row.digest);
-    await database.transaction(async (tx) => {
+    const held = await database.transaction(async (tx) => {
+      if (await blobsAreHeld(run.context, tx)) return true;
       if (database.kind === 'postgres') {
         await tx.selectFrom('blobs').select('digest').where('digest', 'in', digests).forUpdate().execute();
       }
@@ -150,7 +161,9 @@ export async function condemnBlobs(run: GarbageRun): Promise<void> {
           ),
         )
         .execute();
+      return false;
     });
+    if (held) return;
     run.context.onStep('blob-condemned');
     await run.breathe();
   }

@@ -1,6 +1,8 @@
 import type { Digest } from '../../oci/digest.ts';
+import type { RepositoryName } from '../../oci/names.ts';
 import type { RegistryContext } from '../context.ts';
 import { finishDeletions } from '../repository-deletion.ts';
+import { applyRetention, forgetRemovals, RETENTION } from '../retention/apply.ts';
 import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
 import { GarbageBusyError, takeLease } from './lease.ts';
 import { collectManifests, deadManifests } from './manifests.ts';
@@ -9,6 +11,8 @@ import { expireUploads } from './uploads.ts';
 
 export interface GarbageResult {
   dryRun: boolean;
+  /** Removed by retention policies, before anything is collected. */
+  tags: number;
   uploads: number;
   manifests: number;
   /** Blobs taken out of a repository. */
@@ -59,6 +63,7 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
   };
   const result: GarbageResult = {
     dryRun: options.dryRun,
+    tags: 0,
     uploads: 0,
     manifests: 0,
     links: 0,
@@ -77,6 +82,8 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
       .select(['id', 'name'])
       .orderBy('id')
       .execute();
+    for (const repository of repositories) result.tags += await retain(run, repository);
+    if (!run.dryRun) await forgetRemovals(context);
     const inUse = await context.digestsInUse();
     const freed = new Map<Digest, number>();
     for (const [index, repository] of repositories.entries()) {
@@ -100,6 +107,19 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
   }
   result.seconds = Math.round(performance.now() - started) / 1000;
   return result;
+}
+
+/** Removes the tags that the repository's retention policy does not keep. Returns how many. */
+async function retain(run: GarbageRun, repository: { id: number; name: RepositoryName }): Promise<number> {
+  await run.keepLease();
+  const { removed } = await applyRetention(run.context, repository, {
+    dryRun: run.dryRun,
+    actor: RETENTION,
+    onTag: ({ tag, digest, why }) =>
+      run.item({ kind: 'tag', repository: repository.name, digest, why: `${tag} ${why}` }),
+    breathe: run.breathe,
+  });
+  return removed;
 }
 
 /**

@@ -1,10 +1,13 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryContext } from '../context.ts';
+import { historyWindow } from '../retention/policies.ts';
 
 /** The manifests of one repository and how they hold each other. */
 export interface ManifestGraph {
   /** Changes from then on may not be in it; ms since 1970, a little early for clocks that differ. */
   readAt: number;
+  /** How long a tag's history keeps what it named, in ms. */
+  historyMs: number;
   manifests: Map<Digest, { protectedUntil: number; size: number }>;
   /** From a manifest to what it keeps: an index's entries, and its own referrers. */
   keeps: Map<Digest, Digest[]>;
@@ -20,7 +23,7 @@ export async function readGraph(
   repositoryId: number,
   inUse: ReadonlySet<Digest>,
 ): Promise<ManifestGraph> {
-  const { database, policy } = context;
+  const { database } = context;
   const now = context.now();
   const rows = await database.read
     .selectFrom('manifests')
@@ -29,6 +32,7 @@ export async function readGraph(
     .execute();
   const graph: ManifestGraph = {
     readAt: now - CLOCK_SKEW_MS,
+    historyMs: await historyWindow(context, repositoryId),
     manifests: new Map(),
     keeps: new Map(),
     roots: new Map(),
@@ -61,7 +65,7 @@ export async function readGraph(
     .selectFrom('tag_history')
     .select(['tag', 'digest', 'previous'])
     .where('repository_id', '=', repositoryId)
-    .where('at', '>=', now - policy.tagHistoryMs)
+    .where('at', '>=', now - graph.historyMs)
     .orderBy('id')
     .execute();
   for (const entry of history) {

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Schema } from '../../database/schema.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/names.ts';
+import { dropContent } from '../namespace-content.ts';
 import { components, type ManifestGraph, reach, readGraph } from './graph.ts';
 import type { GarbageRun } from './run.ts';
 
@@ -78,8 +79,15 @@ async function removeBatch(
         .deleteFrom('manifests')
         .where('repository_id', '=', repositoryId)
         .where('digest', 'in', part)
-        .executeTakeFirst();
-      removed += Number(deleted.numDeletedRows);
+        .returning('digest')
+        .execute();
+      await dropContent(
+        run.context,
+        tx,
+        repositoryId,
+        deleted.map((row) => row.digest),
+      );
+      removed += deleted.length;
     }
     return removed;
   });
@@ -120,7 +128,7 @@ async function revivedSince(
     .selectFrom('tag_history')
     .select(['digest', 'previous'])
     .where('repository_id', '=', repositoryId)
-    .where('at', '>=', Math.max(graph.readAt, now - run.context.policy.tagHistoryMs))
+    .where('at', '>=', Math.max(graph.readAt, now - graph.historyMs))
     .execute();
   const going = new Set(batch);
   const remembered = history.flatMap((entry) => [entry.digest, entry.previous]);

@@ -3,7 +3,7 @@ import type { RegistryContext } from '../context.ts';
 
 /** Something that goes (or would go), for `--dry-run` and verbose output. */
 export interface GarbageItem {
-  kind: 'upload' | 'manifest' | 'link' | 'blob' | 'orphan';
+  kind: 'tag' | 'upload' | 'manifest' | 'link' | 'blob' | 'orphan';
   repository?: string;
   digest?: Digest;
   upload?: string;

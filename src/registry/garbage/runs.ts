@@ -94,8 +94,8 @@ export async function collectRecorded(
         onItem?.(item);
       },
     });
-    const { uploads, manifests, links, blobs, bytes } = result;
-    const done = { uploads, manifests, links, blobs, bytes };
+    const { tags, uploads, manifests, links, blobs, bytes } = result;
+    const done = { tags, uploads, manifests, links, blobs, bytes };
     await finish(context, id, { state: 'done', result: JSON.stringify(done), items: JSON.stringify(items) });
     return result;
   } catch (error) {
@@ -177,7 +177,8 @@ function runOf(context: RegistryContext, row: Row): RecordedRun {
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     error: lost ? LOST : row.error,
-    result: row.result === null ? null : (JSON.parse(row.result) as RecordedResult),
+    // One of an earlier Berth has no tags.
+    result: row.result === null ? null : { tags: 0, ...(JSON.parse(row.result) as Omit<RecordedResult, 'tags'>) },
   };
 }
 

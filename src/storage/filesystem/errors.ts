@@ -4,7 +4,7 @@ const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Only ENOENT means "not there". ENOTDIR, EIO or EACCES are a store that does not work. */
 export function isMissing(error: unknown): boolean {
-  return code(error) === 'ENOENT';
+  return errorCode(error) === 'ENOENT';
 }
 
 /** Runs a filesystem operation and names its failure in the port's terms. */
@@ -17,13 +17,14 @@ export async function storing<T>(operation: () => Promise<T>): Promise<T> {
 }
 
 export function storeError(error: unknown): unknown {
-  const found = code(error);
+  const found = errorCode(error);
   if (found === undefined) return error;
   if (FULL.has(found)) return new StoreFullError(`no space left for blobs (${found})`, { cause: error });
   return new StoreUnavailableError(`the blob folder does not answer (${found})`, { cause: error });
 }
 
-function code(error: unknown): string | undefined {
+/** `ENOENT` and its like; undefined for what is no error of the system. */
+export function errorCode(error: unknown): string | undefined {
   const found = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof found === 'string' && /^E[A-Z0-9]+$/.test(found) ? found : undefined;
 }

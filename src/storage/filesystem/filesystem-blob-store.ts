@@ -12,6 +12,7 @@ import {
   type UploadWriter,
 } from '../blob-store.ts';
 import { isMissing, storing } from './errors.ts';
+import { copyOf, linkFile, openForImport } from './file-import.ts';
 import { FileUploadWriter } from './file-upload-writer.ts';
 import { digestOfFile, layout } from './layout.ts';
 
@@ -126,6 +127,41 @@ export class FilesystemBlobStore implements BlobStore {
       this.#onStep('upload-renamed');
       await syncDirectory(this.#paths.blobDirectory(digest));
       this.#onStep('directory-synced');
+    });
+  }
+
+  async importFile(path: string, digest: Digest, size: number): Promise<'linked' | 'copied'> {
+    return storing(async () => {
+      const { handle, stats } = await openForImport(path, size);
+      try {
+        const folder = this.#paths.blobDirectory(digest);
+        const blob = this.#paths.blob(digest);
+        // Whoever wrote the file may not have made it durable.
+        await handle.sync();
+        let done = await linkFile(path, stats, blob, folder);
+        const id = `import-${crypto.randomUUID()}`;
+        if (done === 'there') {
+          const there = await statOrNothing(blob);
+          if (there?.ino === stats.ino && there.dev === stats.dev) return 'linked';
+          const second = this.#paths.upload(id);
+          done = await linkFile(path, stats, second, folder);
+          if (done === 'linked') await rename(second, blob);
+        }
+        if (done === 'linked') {
+          await syncDirectory(folder);
+          return 'linked';
+        }
+        try {
+          await copyOf(path, this.#paths.upload(id));
+          await this.commitUpload(id, digest);
+        } catch (error) {
+          await this.discardUpload(id);
+          throw error;
+        }
+        return 'copied';
+      } finally {
+        await handle.close();
+      }
     });
   }
 

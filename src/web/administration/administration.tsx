@@ -10,6 +10,7 @@ const PLACES = [
   ['invitations', '/admin/invitations'],
   ['organizations', '/admin/organizations'],
   ['storage', '/admin/storage'],
+  ['quotas', '/admin/quotas'],
   ['garbage', '/admin/garbage'],
   ['audit', '/admin/audit'],
   ['settings', '/admin/settings'],

@@ -16,7 +16,7 @@ import { FOLLOW_MS, RunState } from './garbage.tsx';
 import { garbageWords } from './garbage-words.ts';
 
 const route = getRouteApi('/admin/garbage/$run');
-const KINDS = ['upload', 'manifest', 'link', 'blob', 'orphan'] as const;
+const KINDS = ['tag', 'upload', 'manifest', 'link', 'blob', 'orphan'] as const;
 /** What a dry run lists at most. */
 const MOST_ITEMS = 1_000;
 
@@ -78,6 +78,7 @@ function Outcome({ run }: { run: GarbageRunDetails }) {
             ...(result === null
               ? []
               : ([
+                  [words.tags, number(result.tags)],
                   [words.uploads, number(result.uploads)],
                   [words.manifests, number(result.manifests)],
                   [words.links, number(result.links)],
@@ -102,7 +103,7 @@ function Items({ run }: { run: GarbageRunDetails }) {
   const { items, dryRun, result } = run;
   const title = dryRun ? words.wouldGo : words.went;
   if (!dryRun) {
-    const any = result !== null && result.uploads + result.manifests + result.links + result.blobs > 0;
+    const any = result !== null && result.tags + result.uploads + result.manifests + result.links + result.blobs > 0;
     return <p className="text-muted">{any ? words.notListed : words.nothingWent}</p>;
   }
   if (items.length === 0) {

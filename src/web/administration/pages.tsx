@@ -3,6 +3,7 @@ export { AuditPage } from './audit.tsx';
 export { GarbagePage } from './garbage.tsx';
 export { GarbageRunPage } from './garbage-run.tsx';
 export { InvitationsPage } from './invitations.tsx';
+export { QuotasPage } from './quotas.tsx';
 export { SettingsPage } from './settings.tsx';
 export { StoragePage } from './storage.tsx';
 export { UsersPage } from './users.tsx';

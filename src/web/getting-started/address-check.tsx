@@ -2,6 +2,16 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { CircleAlert, CircleCheck, CircleX, LoaderCircle } from 'lucide-react';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
+import {
+  type Finding,
+  judgeAddress,
+  judgeBody,
+  judgeV2,
+  linesOf,
+  type Verdict,
+  verdictOf,
+} from '../../doctor/address.ts';
+import { said } from '../../doctor/sentences.ts';
 import { Button } from '../kit/button.tsx';
 import { CodeBlock } from '../kit/copy.tsx';
 import { FormProblem } from '../kit/form.tsx';
@@ -9,7 +19,6 @@ import { Section } from '../kit/page.tsx';
 import { useWords } from '../kit/words.tsx';
 import { queries, server } from '../server.ts';
 import { useUser } from '../session.tsx';
-import { type Finding, judgeAddress, judgeBody, judgeV2, linesOf, type Verdict, verdictOf } from './address.ts';
 import { addressWords } from './address-words.ts';
 import { askV2, sendTrial } from './probe.ts';
 
@@ -134,12 +143,6 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
       </div>
     );
   });
-}
-
-type Sentences = { [Kind in Finding['kind']]: (finding: Extract<Finding, { kind: Kind }>) => string };
-
-function said<Kind extends Finding['kind']>(sentences: Sentences, finding: Extract<Finding, { kind: Kind }>): string {
-  return sentences[finding.kind as Kind](finding);
 }
 
 /** Only when it is asked for: it takes time, and bytes. */

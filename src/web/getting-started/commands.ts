@@ -1,16 +1,6 @@
 /*
- * What to type, for a registry as it is named in image names (`registry-host.ts`).
+ * What to type, for a registry as it is named in image names (`doctor/registry-host.ts`).
  */
-
-/** For `/etc/docker/daemon.json` of clients, where the registry speaks plain HTTP. */
-export function daemonJson(host: string): string {
-  return JSON.stringify({ 'insecure-registries': [host] }, null, 2);
-}
-
-/** For podman, buildah and skopeo (containers-registries.conf(5)). */
-export function registriesConf(host: string): string {
-  return `[[registry]]\nlocation = ${JSON.stringify(host)}\ninsecure = true`;
-}
 
 export function pushCommands(host: string, username: string) {
   const image = `${host}/${username}/my-app:1.0`;

@@ -1,20 +1,14 @@
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { daemonJson, registriesConf } from '../../doctor/plain-http.ts';
+import { isPlainElsewhere, registryHost } from '../../doctor/registry-host.ts';
 import { ButtonLink } from '../kit/button.tsx';
 import { CodeBlock } from '../kit/copy.tsx';
 import { Card, Notice, Page, Section } from '../kit/page.tsx';
 import { useWords } from '../kit/words.tsx';
 import { useInstance, useUser } from '../session.tsx';
 import { AddressCheck } from './address-check.tsx';
-import {
-  buildCommands,
-  daemonJson,
-  deployCommands,
-  nginxConfiguration,
-  pushCommands,
-  registriesConf,
-} from './commands.ts';
-import { isPlainElsewhere, registryHost } from './registry-host.ts';
+import { buildCommands, deployCommands, nginxConfiguration, pushCommands } from './commands.ts';
 import { startWords } from './words.ts';
 
 /** What to type to use this registry, at the address that it was opened under. */

@@ -1,5 +1,5 @@
 import { receivedBody } from '../../api/administration.ts';
-import type { BodyOutcome, V2Answer } from './address.ts';
+import type { BodyOutcome, V2Answer } from '../../doctor/address.ts';
 
 /*
  * Requests as clients of the registry send them. They go around `server.ts`: what a proxy makes of them is what is asked for here, and

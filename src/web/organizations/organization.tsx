@@ -9,6 +9,8 @@ import { Page } from '../kit/page.tsx';
 import { EmptyState, Loaded } from '../kit/states.tsx';
 import { Tabs } from '../kit/tabs.tsx';
 import { useWords } from '../kit/words.tsx';
+import { Held } from '../quotas/held.tsx';
+import { Retention } from '../retention/retention.tsx';
 import { server } from '../server.ts';
 import { LoggedIn, type SessionUser } from '../session.tsx';
 import { Members } from './members.tsx';
@@ -24,8 +26,8 @@ import { organizationWords } from './words.ts';
 type Owner = { kind: 'organization'; organization: OrganizationInfo } | { kind: 'user'; username: string };
 
 const FOR_MEMBERS = ['repositories', 'members', 'teams'] as const;
-const FOR_OWNERS = [...FOR_MEMBERS, 'robots', 'roles', 'invitations', 'audit', 'settings'] as const;
-const FOR_USERS = ['repositories', 'robots', 'roles', 'audit'] as const;
+const FOR_OWNERS = [...FOR_MEMBERS, 'robots', 'roles', 'invitations', 'retention', 'audit', 'settings'] as const;
+const FOR_USERS = ['repositories', 'robots', 'roles', 'retention', 'audit'] as const;
 type Part = (typeof FOR_OWNERS)[number];
 
 export function OrganizationPage() {
@@ -104,7 +106,12 @@ function Parts({ namespace, part, user, owner }: { namespace: string; part: stri
       case undefined:
         return <EmptyState title={words.noPart}>{words.noPartWhat}</EmptyState>;
       case 'repositories':
-        return <NamespaceRepositories namespace={namespace} />;
+        return (
+          <>
+            {mayChange && <Held namespace={namespace} />}
+            <NamespaceRepositories namespace={namespace} />
+          </>
+        );
       case 'members':
         return <Members organization={namespace} mayChange={mayChange} self={user.username} />;
       case 'teams':
@@ -115,6 +122,12 @@ function Parts({ namespace, part, user, owner }: { namespace: string; part: stri
         return <Roles namespace={namespace} kind={owner.kind} />;
       case 'invitations':
         return <OrganizationInvitations organization={namespace} />;
+      case 'retention':
+        return (
+          <div className="max-w-3xl">
+            <Retention place={{ namespace }} />
+          </div>
+        );
       case 'audit':
         return (
           <>

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { Package } from 'lucide-react';
 import { useDeferredValue, useState } from 'react';
 import type { RepositorySummary } from '../../api/repositories.ts';
-import { registryHost } from '../getting-started/registry-host.ts';
+import { registryHost } from '../../doctor/registry-host.ts';
 import { Badge } from '../kit/badge.tsx';
 import { CodeBlock } from '../kit/copy.tsx';
 import { TextField } from '../kit/field.tsx';
@@ -84,7 +84,7 @@ export function NamespaceRepositories({ namespace }: { namespace: string }) {
       {rows !== undefined && rows.length === 0 && q === '' && (
         <EmptyState title={words.noRepositories} icon={<Package className="size-7 text-muted" aria-hidden="true" />}>
           <p>{words.noRepositoriesWhat}</p>
-          <div className="max-w-full text-left">
+          <div className="w-full min-w-0 text-left">
             <CodeBlock
               label={words.noRepositoriesWhat}
               code={`docker tag app ${registryHost(location)}/${namespace}/app\ndocker push ${registryHost(location)}/${namespace}/app`}

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { RobotInfo } from '../../api/robots.ts';
 import type { TokenInfo } from '../../api/tokens.ts';
 import type { NewToken } from '../../client/tokens.ts';
-import { registryHost } from '../getting-started/registry-host.ts';
+import { registryHost } from '../../doctor/registry-host.ts';
 import { Button } from '../kit/button.tsx';
 import { CodeBlock } from '../kit/copy.tsx';
 import { ConfirmDialog, Dialog } from '../kit/dialog.tsx';

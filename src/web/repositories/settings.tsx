@@ -4,6 +4,7 @@ import { SelectField, TextField } from '../kit/field.tsx';
 import { Form, fieldProblem, useAction } from '../kit/form.tsx';
 import { Card, Notice, Section } from '../kit/page.tsx';
 import { useWords } from '../kit/words.tsx';
+import { Retention } from '../retention/retention.tsx';
 import { queries, server } from '../server.ts';
 import { repositoryKey } from './repository-query.ts';
 import { Saved } from './saved.tsx';
@@ -19,6 +20,7 @@ export function Settings({ repository }: { repository: RepositoryInfo }) {
     <div className="max-w-3xl">
       <General repository={repository} />
       <ImmutableTags repository={repository.name} />
+      <Retention place={{ repository: repository.name }} />
       <RepositoryAccess repository={repository.name} />
       <RepositoryName repository={repository.name} />
       <DeleteRepository repository={repository.name} />

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { AddressCheck } from '../../api/administration.ts';
+import type { AddressCheck } from '../api/administration.ts';
 import { type Finding, judgeAddress, judgeBody, judgeV2, linesOf, verdictOf } from './address.ts';
 
 function openedAt(address: string) {
@@ -17,6 +17,8 @@ function arrivedAs(base: string, more: Partial<AddressCheck> = {}): AddressCheck
     host: new URL(base).host,
     trusted: true,
     peer: null,
+    client: '203.0.113.9',
+    conditions: [],
     ...more,
   };
 }

@@ -1,4 +1,4 @@
-import type { AddressCheck } from '../../api/administration.ts';
+import type { AddressCheck } from '../api/administration.ts';
 
 /** How the page was opened: `https://registry.example.com`. */
 export interface Opened {

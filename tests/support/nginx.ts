@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../support/berth.ts';
-import { eventually } from '../support/processes.ts';
-import { findTool, run } from '../support/tools.ts';
+import { freePort } from './berth.ts';
+import { type CertificateOptions, makeCertificate } from './certificates.ts';
+import { eventually } from './processes.ts';
+import { findTool } from './tools.ts';
 
 export interface Site {
-  /** Over HTTPS, with a certificate that nobody has signed. */
-  tls?: boolean;
+  /** Over HTTPS, with a certificate that nobody has signed; with another one than for this address when it is told. */
+  tls?: boolean | CertificateOptions;
   /** Lines of the `server` block. */
   server?: readonly string[];
   /** Lines of its `location /`. */
@@ -18,6 +19,8 @@ export interface Site {
 export interface RunningNginx<Name extends string> {
   /** Where each site is: `https://127.0.0.1:40001`. */
   url: Record<Name, string>;
+  /** The file of the certificate that a site has unless it has another one. */
+  certificate: string;
   stop: () => Promise<void>;
 }
 
@@ -27,16 +30,18 @@ export async function startNginx<Name extends string>(
   sites: Record<Name, Site>,
 ): Promise<RunningNginx<Name>> {
   const root = mkdtempSync(join(tmpdir(), 'berth-nginx-'));
-  const certificate = ['-keyout', join(root, 'key.pem'), '-out', join(root, 'certificate.pem'), '-days', '2'];
-  const subject = ['-subj', '/CN=registry.test', '-addext', 'subjectAltName=DNS:registry.test,IP:127.0.0.1'];
-  await run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...certificate, ...subject]);
+  const certificate = join(root, 'certificate.pem');
+  await makeCertificate(certificate, join(root, 'certificate.key'));
 
   const url = {} as Record<Name, string>;
   const blocks: string[] = [];
   for (const [name, site] of Object.entries(sites) as [Name, Site][]) {
     const port = await freePort();
     url[name] = `${site.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
-    const tls = ['ssl_certificate certificate.pem;', 'ssl_certificate_key key.pem;'];
+    const own = typeof site.tls === 'object' ? name : 'certificate';
+    if (typeof site.tls === 'object')
+      await makeCertificate(join(root, `${own}.pem`), join(root, `${own}.key`), site.tls);
+    const tls = [`ssl_certificate ${own}.pem;`, `ssl_certificate_key ${own}.key;`];
     blocks.push(
       [
         'server {',
@@ -85,5 +90,5 @@ export async function startNginx<Name extends string>(
     await stop();
     throw error;
   }
-  return { url, stop };
+  return { url, certificate, stop };
 }
