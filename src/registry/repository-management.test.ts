@@ -188,12 +188,18 @@ onEachDatabase('repositories', (newPlace) => {
       expect(again).toBe(digest);
       const second = await pushManifest(context, 'alice/noted', imageOf({ config, annotations: { n: '2' } }), 'v1');
       await pushManifest(context, 'alice/noted', image);
+      const facts = { mediaType: image.mediaType, size: JSON.stringify(image).length };
       expect(recorded).toEqual([
         { action: 'repository.create', subject: 'alice/noted', detail: { visibility: 'private' } },
-        { action: 'tag.push', subject: 'alice/noted:v1', detail: { digest, previous: null } },
-        { action: 'tag.push', subject: 'alice/noted:v1', detail: { digest, previous: digest } },
-        { action: 'tag.push', subject: 'alice/noted:v1', detail: { digest: second, previous: digest } },
-        { action: 'manifest.push', subject: `alice/noted@${digest}` },
+        { action: 'tag.push', subject: 'alice/noted:v1', detail: { digest, previous: null }, facts },
+        { action: 'tag.push', subject: 'alice/noted:v1', detail: { digest, previous: digest }, facts },
+        {
+          action: 'tag.push',
+          subject: 'alice/noted:v1',
+          detail: { digest: second, previous: digest },
+          facts: { ...facts, size: expect.any(Number) },
+        },
+        { action: 'manifest.push', subject: `alice/noted@${digest}`, facts },
       ]);
     });
 
