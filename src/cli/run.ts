@@ -20,7 +20,10 @@ const COMMANDS: Record<string, Record<string, Entry>> = {
     setup: { summary: 'make the first account, an administrator', load: () => import('./setup.ts') },
     gc: { summary: 'remove what nothing names any more, also while berth serve runs', load: () => import('./gc.ts') },
     why: { summary: 'say what keeps a digest', load: () => import('./why.ts') },
-    doctor: { summary: 'check a running registry from outside, and say the line to change', load: () => import('./doctor.ts') },
+    doctor: {
+      summary: 'check a running registry from outside, and say the line to change',
+      load: () => import('./doctor.ts'),
+    },
     healthcheck: {
       summary: 'say whether the registry can serve, for containers',
       load: () => import('./healthcheck.ts'),
@@ -30,7 +33,10 @@ const COMMANDS: Record<string, Record<string, Entry>> = {
       load: () => import('./certificate.ts'),
     },
     verify: { summary: 're-hash everything that is stored', load: () => import('./verify.ts') },
-    backup: { summary: 'copy everything to a folder or a bucket, while berth serve runs', load: () => import('./backup.ts') },
+    backup: {
+      summary: 'copy everything to a folder or a bucket, while berth serve runs',
+      load: () => import('./backup.ts'),
+    },
     restore: { summary: 'bring a backup back', load: () => import('./restore.ts') },
   },
   'Deployments:': {

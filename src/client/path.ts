@@ -4,7 +4,8 @@ export function path(parts: TemplateStringsArray, ...values: string[]): string {
 }
 
 /** What follows repositories' names in paths. */
-const WORDS = /(^|\/)(tags|history|images|usage|content|rollback|immutable-tags|grants|rename|deletion|aliases|retention)(\/|$)/;
+const WORDS =
+  /(^|\/)(tags|history|images|usage|content|rollback|immutable-tags|grants|rename|deletion|aliases|retention)(\/|$)/;
 
 /** A name that holds one of these words is sent with `%2F`; others are not, for proxies that refuse it. */
 export function repositoryPath(name: string): string {

@@ -188,7 +188,7 @@ onEachDatabase('repositories', (newPlace) => {
       expect(again).toBe(digest);
       const second = await pushManifest(context, 'alice/noted', imageOf({ config, annotations: { n: '2' } }), 'v1');
       await pushManifest(context, 'alice/noted', image);
-      const facts = { mediaType: image.mediaType, size: JSON.stringify(image).length };
+      const facts = { mediaType: String(image.mediaType), size: JSON.stringify(image).length };
       expect(recorded).toEqual([
         { action: 'repository.create', subject: 'alice/noted', detail: { visibility: 'private' } },
         { action: 'tag.push', subject: 'alice/noted:v1', detail: { digest, previous: null }, facts },

@@ -5,7 +5,10 @@ const DAY_MS = 86_400_000;
 const SOON_MS = 14 * DAY_MS;
 
 /** Warns of a certificate that ends soon or has ended: now, and once a day. @returns ends it */
-export function watchExpiry(material: () => TlsMaterial | undefined, log: { warn(fields: object, message: string): void }): () => void {
+export function watchExpiry(
+  material: () => TlsMaterial | undefined,
+  log: { warn(fields: object, message: string): void },
+): () => void {
   const look = () => {
     const { notAfter, names } = material() ?? {};
     if (notAfter === undefined) return;

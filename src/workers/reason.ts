@@ -5,7 +5,13 @@ import { CertificateError } from '../tls/tls-material.ts';
 
 /** What an operator needs to know of a failure of data or storage: the error and what the system said. Undefined for others. */
 export function storageReason(error: unknown): string | undefined {
-  if (error instanceof NewerSchemaError || error instanceof CertificateError) return error.message;
+  if (
+    error instanceof NewerSchemaError ||
+    error instanceof UnfinishedRestoreError ||
+    error instanceof CertificateError
+  ) {
+    return error.message;
+  }
   if (
     error instanceof StoreFullError ||
     error instanceof StoreUnavailableError ||

@@ -1,4 +1,4 @@
-// An S3 server (npm's s3rver) for the tests, in a process of its own: `node s3-server.mjs FOLDER BUCKET`. Prints its port.
+// An S3 server (npm's s3rver) for the tests, in a process of its own: `node --openssl-legacy-provider s3-server.mjs FOLDER BUCKET`. Prints its port.
 import S3rver from 's3rver';
 
 const [directory, bucket] = process.argv.slice(2);

@@ -62,6 +62,8 @@ test('a proxy that is trusted is believed, and what it said is shown', async () 
     host: 'internal:5000',
     trusted: true,
     peer: null,
+    client: '127.0.0.1',
+    conditions: [],
   });
 });
 
