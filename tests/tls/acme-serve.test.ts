@@ -44,7 +44,18 @@ describe.skipIf(!here)('berth serve with an ACME authority', () => {
     rmSync(data, { recursive: true, force: true });
   });
 
+  /** By every worker, as so many connections one after the other show. */
+  async function isServed(connections: number): Promise<boolean> {
+    const root = await pebble.root();
+    for (let i = 0; i < connections; i++) {
+      const seen = await shown(running.port, root).catch(() => undefined);
+      if (seen === undefined) return false;
+    }
+    return true;
+  }
+
   test('serves https with its chain, ordered once by two workers, and says what it did', async () => {
+    await eventually('every worker serves it', 30_000, () => isServed(20));
     const { names, issuers } = await shown(running.port, await pebble.root());
     expect(names.split(', ').sort()).toEqual([`DNS:${NAME}`, 'IP Address:127.0.0.1']);
     expect(issuers[0]).toStartWith('Pebble Intermediate CA');

@@ -121,12 +121,17 @@ describe.if(canRun)('A certificate that is exchanged', () => {
     const stored = await fetch(`${await startUpload()}?digest=${digest}`, { method: 'PUT', body: whole, tls: { ca } });
     expect(stored.status).toBe(201);
 
-    // Both go on only while the certificates are exchanged, and end after it.
+    // Both go on while the certificates are exchanged, and end after it.
     let exchanged = false;
+    const heldUntil = Date.now() + 90_000;
+    const heldAt = async (half: boolean) => {
+      while (half && !exchanged && Date.now() < heldUntil) await Bun.sleep(20);
+    };
     let sent = 0;
     const slowly = new ReadableStream<Uint8Array>({
       async pull(controller) {
         if (!exchanged && sent > 20) await Bun.sleep(50);
+        await heldAt(sent > PIECES / 2);
         if (sent++ < PIECES) controller.enqueue(PIECE);
         else controller.close();
       },
@@ -140,6 +145,7 @@ describe.if(canRun)('A certificate that is exchanged', () => {
         received.update(chunk);
         size += chunk.length;
         if (!exchanged) await Bun.sleep(5);
+        await heldAt(size > SIZE / 2);
       }
     })();
     const visiting = visitors(10);
