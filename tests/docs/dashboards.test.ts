@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { requireTools, run } from '../support/tools.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
@@ -101,5 +102,19 @@ describe('packaging/prometheus/berth-alerts.yaml', () => {
   test('has each alert explained in the how-to', () => {
     const page = read('docs/how-to/prometheus.md');
     expect(alerts.map(({ alert }) => alert).filter((alert) => !page.includes(`\`${alert}\``))).toEqual([]);
+  });
+});
+
+describe.if(requireTools('alerts in Prometheus', ['promtool']))('the alerts, in Prometheus', () => {
+  const promtool = (...args: string[]) => run(['promtool', ...args], { cwd: `${root}packaging/prometheus` });
+
+  test('are rules that it takes', async () => {
+    expect(await promtool('check', 'rules', 'berth-alerts.yaml')).toContain(`SUCCESS: ${alerts.length} rules found`);
+  });
+
+  test('fire when they should, and not before', async () => {
+    expect(await promtool('test', 'rules', 'berth-alerts.test.yaml')).toContain('SUCCESS');
+    const tested = read('packaging/prometheus/berth-alerts.test.yaml');
+    expect(alerts.map(({ alert }) => alert).filter((alert) => !tested.includes(alert))).toEqual([]);
   });
 });

@@ -53,6 +53,7 @@ curl curl
 ip iproute2
 ps procps
 jq jq
+promtool prometheus
 xz xz-utils
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 LIST
