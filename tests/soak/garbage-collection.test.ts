@@ -72,7 +72,8 @@ async function soak(database: string | undefined): Promise<void> {
     expect(world.counts.pushes).toBeGreaterThan(SECONDS * 2);
     expect(world.counts.mounts).toBeGreaterThan(SECONDS / 2);
     expect(world.counts.pulls).toBeGreaterThan(SECONDS);
-    expect(collected.runs).toBeGreaterThan(SECONDS / 5);
+    // Several, however busy the machine is.
+    expect(collected.runs).toBeGreaterThan(SECONDS / 20);
     expect(collected.manifests).toBeGreaterThan(SECONDS / 2);
     expect(collected.blobs).toBeGreaterThan(SECONDS / 2);
 
