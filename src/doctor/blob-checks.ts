@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { proxyLines } from './proxies.ts';
-import { type Check, failed, ok, warning } from './result.ts';
+import { quotaRefusal } from './quota-refusal.ts';
+import { type Check, failed, ok, skipped, warning } from './result.ts';
 import type { TrialUploads } from './upload-checks.ts';
 import { type Answer, answered, textOf, type Wire } from './wire.ts';
 
@@ -22,6 +23,8 @@ export async function checkBlob(uploads: TrialUploads): Promise<Check[]> {
     headers: { 'Content-Type': 'application/octet-stream' },
     body: bytes,
   });
+  const full = answered(put) ? quotaRefusal(put) : undefined;
+  if (full !== undefined) return [skipped('digest', `there is no room for a trial: ${full}`)];
   if (!answered(put) || put.status !== 201) {
     const how = answered(put) ? `status ${put.status}, ${textOf(put.bytes).trim().slice(0, 200)}` : put.message;
     return [

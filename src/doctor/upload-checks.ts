@@ -1,6 +1,7 @@
 import { judgeBody } from './address.ts';
 import { judgeLocation, trialSizes } from './judge.ts';
 import { proxyLines } from './proxies.ts';
+import { quotaRefusal } from './quota-refusal.ts';
 import { checkOf, type Registry } from './registry-checks.ts';
 import { type Check, failed, ok, skipped, warning } from './result.ts';
 import { type Answer, answered, type NoAnswer, noAnswer, type Wire, zeros } from './wire.ts';
@@ -122,6 +123,8 @@ export async function checkBodies(
 
 function bodyCheck(wire: Wire, size: number, answer: Answer | NoAnswer): Check {
   if (!answered(answer)) return checkOf(wire, 'body', judgeBody(size, { kind: answer.late ? 'slow' : 'cut' }));
+  const full = quotaRefusal(answer);
+  if (full !== undefined) return skipped('body', `${size / MIB} MiB are more than the quota leaves: ${full}`);
   const server = answer.headers.get('server');
   const check = checkOf(wire, 'body', judgeBody(size, { kind: 'status', status: answer.status, server }));
   if (answer.status === 413) return { ...check, lines: proxyLines('body limit', wire.proxy) };

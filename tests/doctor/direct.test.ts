@@ -64,6 +64,23 @@ describe('berth doctor', () => {
     expect(report.code).toBe(1);
   });
 
+  test('leaves out what a quota has no room for, and does not take it for a fault of what is in between', async () => {
+    const setDefault = (bytes: number | null) =>
+      fetch(`${rig.berth.url}/api/v1/default-quota`, {
+        method: 'PUT',
+        headers: { Authorization: `Bearer ${rig.token}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ bytes }),
+      });
+    expect((await setDefault(1_500_000)).status).toBe(200);
+    try {
+      const report = await rig.examine([rig.berth.url]);
+      expect(faultsOf(report)).toEqual([]);
+      expect(checkOf(report, 'body')).toMatchObject({ state: 'skipped', seen: expect.stringContaining('quota: ') });
+    } finally {
+      await setDefault(null);
+    }
+  });
+
   test('says that HTTPS was asked for where plain HTTP is spoken, as Docker does', async () => {
     const { host } = rig.berth;
     const report = await rig.examine([`https://${host}`]);
