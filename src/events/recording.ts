@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type Selectable, sql, type Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import type { BerthEvent, RequestFacts } from './context.ts';
 import { EVENT_KINDS, type EventKind, isEventKind } from './kinds.ts';
@@ -94,20 +94,7 @@ export function referenceOf({ subject, repository }: Pick<BerthEvent, 'subject' 
   };
 }
 
-export interface EventRow {
-  id: number;
-  seq: number | null;
-  at: number;
-  kind: string;
-  repository: string | null;
-  namespace: string | null;
-  stack: string | null;
-  subject: string;
-  actor: string;
-  source: string;
-  detail: string;
-  request: string | null;
-}
+export type EventRow = Selectable<Schema['events']>;
 
 export function eventOf({ detail, request, ...row }: EventRow): BerthEvent {
   return {
