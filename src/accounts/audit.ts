@@ -72,6 +72,15 @@ export const AUDIT_ACTIONS = [
   'webhook.update',
   'webhook.delete',
   'webhook.redeliver',
+  'upstream.create',
+  'upstream.update',
+  'upstream.delete',
+  'cache.set',
+  'cache.remove',
+  'mirror.create',
+  'mirror.update',
+  'mirror.delete',
+  'mirror.run',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

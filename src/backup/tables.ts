@@ -8,6 +8,8 @@ export const CARRIED = [
   'acme_certificates',
   'audit_log',
   'blobs',
+  'cache_tags',
+  'caches',
   'config_versions',
   'deployments',
   'environment_triggers',
@@ -20,6 +22,7 @@ export const CARRIED = [
   'known_addresses',
   'manifest_references',
   'manifests',
+  'mirrors',
   'namespace_content',
   'namespaces',
   'organization_members',
@@ -45,6 +48,7 @@ export const CARRIED = [
   'team_members',
   'teams',
   'two_factors',
+  'upstreams',
   'user_logins',
   'users',
   'webhook_attempts',
@@ -54,6 +58,7 @@ export const CARRIED = [
 
 /** And why not. */
 export const LEFT_OUT: Readonly<Record<string, string>> = {
+  cache_fetches: 'what is being fetched at this moment',
   leases: 'who does something at this moment',
   uploads: 'what was not pushed to its end; its bytes are in no backup either',
   sessions: 'log-ins on the page: people log in again, and a backup lets nobody in',

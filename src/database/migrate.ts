@@ -8,6 +8,8 @@ import * as quotas from './migrations/0005-quotas.ts';
 import * as retention from './migrations/0006-retention.ts';
 import * as webhooks from './migrations/0007-webhooks.ts';
 import * as certificates from './migrations/0008-certificates.ts';
+import * as upstreams from './migrations/0009-upstreams.ts';
+import * as mirrors from './migrations/0010-mirrors.ts';
 
 type Migration = { up: (db: Kysely<unknown>, kind: DatabaseKind) => Promise<void> };
 
@@ -21,6 +23,8 @@ const MIGRATIONS: readonly Migration[] = [
   retention,
   webhooks,
   certificates,
+  upstreams,
+  mirrors,
 ];
 
 /** The schema that this program writes. */

@@ -6,6 +6,7 @@ import type { CertificatesSchema } from './certificates-schema.ts';
 import type { QuotasSchema } from './quotas-schema.ts';
 import type { ReleasesSchema } from './releases-schema.ts';
 import type { RetentionSchema } from './retention-schema.ts';
+import type { UpstreamsSchema } from './upstreams-schema.ts';
 import type { WebhooksSchema } from './webhooks-schema.ts';
 
 /** Every table. Times are ms since 1970, sizes are bytes. The migrations say which columns are indexed. */
@@ -15,7 +16,8 @@ export interface Schema
     QuotasSchema,
     RetentionSchema,
     WebhooksSchema,
-    CertificatesSchema {
+    CertificatesSchema,
+    UpstreamsSchema {
   repositories: RepositoryTable;
   manifests: ManifestTable;
   manifest_references: ManifestReferenceTable;

@@ -46,7 +46,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // What happened, for others: the outbox, webhooks and their deliveries, the stream of events.
   events: ['oci/', 'database/database.ts', 'database/schema.ts', 'database/webhooks-schema.ts'],
   // Other registries: their client, imports, mirrors and the pull-through cache.
-  upstreams: ['oci/', 'registry/', 'database/database.ts', 'database/schema.ts', 'storage/blob-store.ts'],
+  upstreams: [
+    'oci/',
+    'registry/',
+    'database/database.ts',
+    'database/schema.ts',
+    'database/upstreams-schema.ts',
+    'database/freshness.ts',
+    'storage/blob-store.ts',
+  ],
+  // What a request did and how long each part took, sent to a collector: off unless set.
+  telemetry: [],
   // HTTPS: certificates from files or from an ACME authority, and when they change.
   tls: ['oci/', 'database/database.ts', 'database/schema.ts', 'database/certificates-schema.ts'],
   // The whole of an instance, copied out and brought back.
@@ -82,6 +92,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'storage/',
     'events/',
     'upstreams/',
+    'telemetry/',
     'tls/',
     'web-files/',
     'log.ts',
@@ -96,6 +107,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'releases/',
     'events/',
     'upstreams/',
+    'telemetry/',
     'tls/',
     'backup/',
     'storage/blob-store.ts',

@@ -80,6 +80,7 @@ export type Chapter =
   | 'retention'
   | 'quotas'
   | 'webhooks'
+  | 'upstreams'
   | 'audit'
   | 'instance';
 
