@@ -14,7 +14,7 @@ import { storedDigests, walkTags } from './inspect.ts';
 import { Ledger } from './ledger.ts';
 import { Pusher, SharedLayers } from './pusher.ts';
 
-const ROUNDS = Number(process.env.BERTH_CRASH_ROUNDS ?? 300);
+const ROUNDS = Number(process.env.BERTH_CRASH_ROUNDS ?? 100);
 const PUSHERS = 4;
 const GRACE_MS = 2_000;
 /** A collection takes changes of tags for recent that long, whatever the window (`registry/garbage/graph.ts`). */

@@ -1,4 +1,4 @@
-// A layer of 5 GiB through each proxy: up in chunks without a length, as Docker sends it, and down again. The proxy keeps
+// A layer of 5 GiB through nginx and Apache httpd, of 1 GiB through Caddy: up in chunks without a length, as Docker sends it, and down again. The proxy keeps
 // none of it on its disk, and Berth none in memory.
 import { describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import { curl } from './curl.ts';
 import { proxiesHere, type Site, startSite } from './site.ts';
 
 const GIB = 2 ** 30;
-const SIZE = 5 * GIB;
+const SIZES: Record<string, number> = { nginx: 5 * GIB, apache: 5 * GIB, caddy: GIB };
 const FREE = 15 * GIB;
 /** Twice what one stream's buffers have been seen to hold; a fiftieth of the layer. */
 const MOST_IN_MEMORY = 100 * 2 ** 20;
@@ -39,17 +39,17 @@ function digestOfZeros(size: number): string {
   return `sha256:${hash.digest('hex')}`;
 }
 
-describe.if(here.length > 0)('a layer of 5 GiB', () => {
-  const layer = digestOfZeros(SIZE);
-
+describe.if(here.length > 0)('a layer larger than any buffer', () => {
   test.each(here)('goes through %s up and down', async (name) => {
+    const size = SIZES[name] ?? 0;
+    const layer = digestOfZeros(size);
     const site = await startSite(name);
     try {
       const before = rssOf(workersOf(site.berth().pid));
       const seen = watch(site);
       try {
-        await push(site);
-        expect(await pull(site)).toEqual({ size: SIZE, digest: layer });
+        await push(site, size, layer);
+        expect(await pull(site, layer)).toEqual({ size, digest: layer });
       } finally {
         seen.stop();
       }
@@ -61,12 +61,12 @@ describe.if(here.length > 0)('a layer of 5 GiB', () => {
     }
   });
 
-  async function push(site: Site): Promise<void> {
+  async function push(site: Site, size: number, layer: string): Promise<void> {
     const { url, authority, authorization } = site.through('1.1');
     const opened = await curl(site.through('1.1'), 'POST', '/v2/alice/large/blobs/uploads/', { body: '' });
     const location = opened.headers.get('location') ?? '';
     const flags = `--silent --show-error --fail-with-body --http1.1 --cacert "$1" --header "Authorization: $2"`;
-    const chunk = `head -c ${SIZE} /dev/zero | curl ${flags} --header "Content-Type: application/octet-stream" --request PATCH --upload-file - "$3"`;
+    const chunk = `head -c ${size} /dev/zero | curl ${flags} --header "Content-Type: application/octet-stream" --request PATCH --upload-file - "$3"`;
     const at = new URL(location, url).href;
     await shell(chunk, [authority, authorization ?? '', at]);
     const finish = `${new URL(at).pathname}?digest=${layer}`;
@@ -74,7 +74,7 @@ describe.if(here.length > 0)('a layer of 5 GiB', () => {
     expect(done.status, done.text()).toBe(201);
   }
 
-  async function pull(site: Site): Promise<{ size: number; digest: string }> {
+  async function pull(site: Site, layer: string): Promise<{ size: number; digest: string }> {
     const { url, authority, authorization = '' } = site.through('2');
     const child = Bun.spawn(
       [

@@ -11,7 +11,7 @@ import { started } from '../support/processes.ts';
 import { Random, seedOf } from '../support/random.ts';
 import { newWorld, SoakClient } from './soak-client.ts';
 
-const SECONDS = Number(process.env.BERTH_SOAK_SECONDS ?? 60);
+const SECONDS = Number(process.env.BERTH_SOAK_SECONDS ?? 30);
 const CLIENTS = 8;
 const GRACE_MS = 2_000;
 const WINDOWS = ['--gc-grace', `${GRACE_MS}ms`, '--tag-history-window', '2s', '--upload-expiry', '5s'];
