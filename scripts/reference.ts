@@ -170,10 +170,21 @@ export async function metricTable(): Promise<string> {
   const { registry } = new Instruments({
     pending: () => 0,
     uploads: none,
+    checks: {},
     databaseSeconds: none,
     garbage: () => nothing,
+    backups: async () => ({
+      lastSuccess: 0,
+      lastSeconds: 0,
+      lastBytes: 0,
+      lastCopiedBytes: 0,
+      lastFaults: 0,
+      failures: 0,
+    }),
+    backupPeriodMs: 0,
     certificateExpiry: () => undefined,
     outbox: async () => ({ pending: 0, oldest: null }),
+    mirrors: async () => ({ mirrors: 0, failing: 0, oldest: null }),
   });
   const rows = (await registry.getMetricsAsJSON()).map((metric) => {
     // prom-client's types leave out the labels.

@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { agentTokens } from './accounts/agent-tokens.ts';
 import { audit } from './accounts/audit.ts';
@@ -12,15 +10,12 @@ import { Passwords } from './accounts/passwords.ts';
 import { PermissionReader } from './accounts/permission-reader.ts';
 import { followRepository } from './accounts/repository-rights.ts';
 import { openSetup } from './accounts/setup.ts';
-import { refuseUnfinishedLoad } from './backup/load.ts';
-import type { RestorePlace } from './backup/restore.ts';
 import { refuseUnfinishedRestore } from './backup/restore-marker.ts';
 import { describeSettings } from './config/describe.ts';
 import { networks } from './config/networks.ts';
 import type { Settings } from './config/settings.ts';
+import { type DataSettings, openDatabase } from './data-directory.ts';
 import type { Database } from './database/database.ts';
-import { type MigrationStep, migrate } from './database/migrate.ts';
-import { SqliteDatabase } from './database/sqlite.ts';
 import { resolveHost } from './events/addresses.ts';
 import { EVENTS_POLICY, type EventsContext, type RepositoryFacts } from './events/context.ts';
 import type { Courier } from './events/courier.ts';
@@ -28,17 +23,18 @@ import { type Pull, PullEvents } from './events/pulls.ts';
 import { isAskedFor, recordEvent } from './events/recording.ts';
 import type { GarbageCollector } from './http/api/route.ts';
 import { createApp } from './http/app.ts';
+import type { Checks } from './http/checks.ts';
 import type { Environment } from './http/dispatch.ts';
 import { Identifier } from './http/identify.ts';
 import type { Instruments } from './http/instruments.ts';
 import type { OperationsSources } from './http/operations.ts';
 import { PublicAddress } from './http/public-address.ts';
-import { RateLimits } from './http/rate-limits.ts';
+import type { RateLimits } from './http/rate-limits.ts';
 import type { Connection } from './http/request.ts';
 import { createSessions } from './http/session/sessions.ts';
-import { digestOf } from './oci/digest.ts';
 import { OciError } from './oci/errors.ts';
 import { parseRepositoryName } from './oci/names.ts';
+import { CachePrefixes } from './registry/cache-prefixes.ts';
 import type { PulledImage, RegistryContext, RegistryStep } from './registry/context.ts';
 import { FactCache } from './registry/fact-cache.ts';
 import {
@@ -62,13 +58,12 @@ import { followRepositoryInReleases } from './releases/repository-move.ts';
 import { digestsInUse, usersOf } from './releases/roots.ts';
 import { SecretBox } from './releases/secret-box.ts';
 import { tagMoved } from './releases/triggers.ts';
-import { StoreUnavailableError } from './storage/blob-store.ts';
 import { FilesystemBlobStore, type StoreStep } from './storage/filesystem/filesystem-blob-store.ts';
+import type { StartedTracing } from './telemetry/start.ts';
 import type { Certificates } from './tls/certificate-state.ts';
+import type { PullThrough } from './upstreams/cache/pull-through.ts';
+import type { UpstreamsContext } from './upstreams/context.ts';
 import { openWebFiles } from './web-files/web-files.ts';
-
-/** Where the data is and how it is kept. */
-export type DataSettings = Pick<Settings, 'data' | 'database' | 'gcGrace' | 'tagHistoryWindow' | 'uploadExpiry'>;
 
 export interface OpenRegistry {
   registry: RegistryContext;
@@ -86,20 +81,28 @@ export interface OpenRegistry {
 export async function openRegistry(
   settings: DataSettings & Partial<Pick<Settings, 'anonymous'>>,
   processName: string,
-  hooks: { onStep?: (step: RegistryStep | StoreStep) => void; onReceived?: (bytes: number) => void } = {},
+  hooks: {
+    onStep?: (step: RegistryStep | StoreStep) => void;
+    onReceived?: (bytes: number) => void;
+    tracing?: StartedTracing | undefined;
+    /** Waits for a query as long as it takes: nobody waits for an answer over HTTP. */
+    patient?: boolean;
+  } = {},
 ): Promise<OpenRegistry> {
   refuseUnfinishedRestore(settings.data);
-  const database = await openDatabase(settings);
+  const plain = await openDatabase(settings, { existing: true, patient: hooks.patient ?? false });
+  const database = hooks.tracing?.database(plain) ?? plain;
   const onStep = hooks.onStep ?? (() => {});
   const store = new FilesystemBlobStore({ root: settings.data, onStep });
   const pulls = new PullEvents();
   const registry: RegistryContext = {
     database,
-    store,
+    store: hooks.tracing?.store(store) ?? store,
     pull: new PullReader(database),
     pullTimes: new PullTimes(),
     facts: new FactCache(),
     hashes: new UploadHashes(),
+    caches: new CachePrefixes(database),
     policy: {
       graceMs: settings.gcGrace,
       tagHistoryMs: settings.tagHistoryWindow,
@@ -130,60 +133,6 @@ export async function openRegistry(
     },
   };
   return { registry, store, pulls, close: () => database.close() };
-}
-
-/**
- * Makes a data directory usable by this version: folders, schema. Idempotent; safe beside other starters.
- *
- * @throws NewerSchemaError, DatabaseUnavailableError, StoreUnavailableError, UnfinishedRestoreError with what the operator must mend
- */
-export async function prepareData(
-  settings: DataSettings,
-  onStep: (step: MigrationStep) => void = () => {},
-): Promise<void> {
-  makeDirectory(settings.data);
-  refuseUnfinishedRestore(settings.data);
-  await new FilesystemBlobStore({ root: settings.data }).prepare();
-  const database = await openDatabase(settings);
-  try {
-    await migrate(database, { onStep });
-    await refuseUnfinishedLoad(database);
-  } finally {
-    await database.close();
-  }
-}
-
-/**
- * Opens a place for a restore: a store and a database that may have no tables yet.
- *
- * @throws DatabaseUnavailableError, StoreUnavailableError
- */
-export async function openRestorePlace(
-  settings: Pick<DataSettings, 'data' | 'database'>,
-): Promise<RestorePlace & { close(): Promise<void> }> {
-  makeDirectory(settings.data);
-  const store = new FilesystemBlobStore({ root: settings.data });
-  await store.prepare();
-  const database = await openDatabase(settings);
-  return { database, store, newId: () => Bun.randomUUIDv7(), close: () => database.close() };
-}
-
-/** @throws StoreUnavailableError */
-function makeDirectory(data: string): void {
-  try {
-    mkdirSync(data, { recursive: true });
-  } catch (error) {
-    throw new StoreUnavailableError(`cannot make ${data}: ${error instanceof Error ? error.message : ''}`, {
-      cause: error,
-    });
-  }
-}
-
-async function openDatabase(settings: Pick<DataSettings, 'data' | 'database'>): Promise<Database> {
-  if (settings.database === undefined) return new SqliteDatabase(join(settings.data, 'berth.db'));
-  // Loaded only when it is used: it is a tenth of an idle worker's memory.
-  const { PostgresDatabase } = await import('./database/postgres.ts');
-  return new PostgresDatabase(settings.database);
 }
 
 /** @returns the secret of the set-up link; undefined when there are accounts */
@@ -234,6 +183,7 @@ export function openEvents(
   { registry, pulls }: Pick<OpenRegistry, 'registry' | 'pulls'>,
   secretKey: Uint8Array,
   settings: Pick<Settings, 'eventRetention' | 'webhookNetworks' | 'publicUrl' | 'port'>,
+  tracing?: StartedTracing,
 ): EventsContext {
   const { database, now, newId, process: processName } = registry;
   return {
@@ -241,12 +191,28 @@ export function openEvents(
     pulls,
     policy: { ...EVENTS_POLICY, retentionMs: settings.eventRetention },
     addresses: { opened: networks(settings.webhookNetworks), resolve: resolveHost },
+    fetch: tracing?.fetch({ roots: true }) ?? fetch,
     secrets: new SecretBox(secretKey),
     base: settings.publicUrl ?? `http://localhost:${settings.port}`,
     now,
     newId,
     process: processName,
     repository: (name) => repositoryFacts(registry, name),
+    record: (tx, actor, entry) => audit(tx, now(), actor, entry),
+  };
+}
+
+/** Other registries, over an open registry. */
+export function openUpstreams(
+  { database, now }: RegistryContext,
+  secretKey: Uint8Array,
+  tracing?: StartedTracing,
+): UpstreamsContext {
+  return {
+    database,
+    fetch: tracing?.fetch({ roots: false }),
+    secrets: new SecretBox(secretKey),
+    now,
     record: (tx, actor, entry) => audit(tx, now(), actor, entry),
   };
 }
@@ -274,7 +240,10 @@ export function createServer(options: {
   releases: ReleasesContext;
   conductor: Conductor;
   courier: Courier;
+  upstreams: UpstreamsContext;
+  through: PullThrough;
   keys: InstanceKeys;
+  tracing?: StartedTracing | undefined;
   instruments: Instruments;
   log: Logger;
   connection: Connection;
@@ -283,14 +252,17 @@ export function createServer(options: {
   metrics: OperationsSources['metrics'];
   garbage: GarbageCollector;
   certificates: Certificates;
-  /** Memory that all workers share; undefined when there are no limits. */
-  rateLimitTable: ArrayBuffer | undefined;
+  /** undefined when there are none. */
+  rateLimits: RateLimits | undefined;
 }): (request: Request) => Response | Promise<Response> {
   const { settings, registry, releases, conductor, keys } = options;
   const { database, now, newId } = registry;
   const policy = { anonymous: settings.anonymous, signUp: settings.signUp };
   const accounts: AccountsContext = { database, now, newId, policy };
-  const reader = new PermissionReader(database);
+  const reader = new PermissionReader(
+    database,
+    async (name) => (await registry.caches?.of(name))?.visibility ?? 'private',
+  );
   const passwords = new Passwords(() => options.instruments.passwordHash());
   const credentials = new Credentials(accounts, reader, passwords);
   const authorizer = new Authorizer(reader, policy, (bearer) => credentials.reload(bearer));
@@ -311,27 +283,25 @@ export function createServer(options: {
     instruments: options.instruments,
     log: options.log,
     newRequestId: options.newRequestId,
-    rateLimits: rateLimitsOf(settings, options.rateLimitTable),
+    rateLimits: options.rateLimits,
     slowMs: settings.slowRequest,
+    tracing: options.tracing?.requests,
   };
   const operations: OperationsSources = {
     accepting: options.accepting,
     metrics: options.metrics,
-    checks: {
-      database: () => readDatabase(database),
-      storage: async () => {
-        await registry.store.stat(EMPTY);
-      },
-    },
+    checks: checksOf(registry),
   };
   return createApp(
     {
       registry,
+      through: options.through,
       api: {
         registry,
         releases,
         conductor,
         courier: options.courier,
+        upstreams: options.upstreams,
         accounts,
         credentials,
         passwords,
@@ -344,7 +314,7 @@ export function createServer(options: {
         settings: describeSettings(settings),
         service: keys.service,
       },
-      token: { accounts, authorizer, credentials, bearers },
+      token: { accounts, authorizer, credentials, bearers, rateLimits: options.rateLimits },
       operations,
       page: openWebFiles(),
     },
@@ -352,12 +322,16 @@ export function createServer(options: {
   );
 }
 
-function rateLimitsOf(settings: Settings, table: ArrayBuffer | undefined): RateLimits | undefined {
-  const { rateLimitAddress: address, rateLimitAccount: account } = settings;
-  return table === undefined ? undefined : new RateLimits({ address, account }, table, Date.now);
+/** What must work to be ready. */
+export function checksOf({ database, store }: RegistryContext): Checks {
+  return {
+    database: async () => {
+      await readDatabase(database);
+      await database.check();
+    },
+    storage: () => store.check(),
+  };
 }
-
-const EMPTY = digestOf(new Uint8Array());
 
 /** @throws DatabaseUnavailableError */
 export async function readDatabase(database: Database): Promise<void> {

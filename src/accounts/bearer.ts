@@ -13,6 +13,8 @@ export interface BearerSubject {
   name: string;
   /** The access token that it was got with. */
   tokenId?: string | undefined;
+  /** The one that this one was got with. */
+  parentTokenId?: string | undefined;
   /** When the password that it was got with was set, in ms since 1970. */
   passwordAt?: number | undefined;
 }
@@ -51,8 +53,8 @@ export class BearerTokens {
 
   async issue(subject: BearerSubject, granted: readonly Scope[]): Promise<{ token: string; issuedAt: number }> {
     const issuedAt = Math.floor(this.now() / 1000);
-    const { kind, id, name, tokenId, passwordAt } = subject;
-    const token = await new SignJWT({ kind, name, tokenId, passwordAt, access: granted })
+    const { kind, id, name, tokenId, parentTokenId, passwordAt } = subject;
+    const token = await new SignJWT({ kind, name, tokenId, parentTokenId, passwordAt, access: granted })
       .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
       .setIssuer(ISSUER)
       .setAudience(this.service)
@@ -81,7 +83,7 @@ export class BearerTokens {
         requiredClaims: ['sub', 'exp', 'nbf'],
         currentDate: new Date(this.now()),
       });
-      const { sub, exp, kind, name, tokenId, passwordAt, access } = payload;
+      const { sub, exp, kind, name, tokenId, parentTokenId, passwordAt, access } = payload;
       if (sub === undefined || exp === undefined || typeof name !== 'string') return undefined;
       if (!isSubjectKind(kind)) return undefined;
       const bearer: Bearer = {
@@ -90,6 +92,7 @@ export class BearerTokens {
           id: sub,
           name,
           ...(typeof tokenId === 'string' ? { tokenId } : {}),
+          ...(typeof parentTokenId === 'string' ? { parentTokenId } : {}),
           ...(typeof passwordAt === 'number' ? { passwordAt } : {}),
         },
         ...grantsOf(access),

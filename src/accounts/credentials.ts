@@ -109,7 +109,13 @@ export class Credentials {
       revoked !== null || (expires !== null && expires <= now);
     if (over(token.revoked_at, token.expires_at) || over(token.parent_revoked_at, token.parent_expires_at))
       return undefined;
-    const limit = { credential: 'token', tokenId: token.id, level: token.level, repository: token.repository } as const;
+    const limit = {
+      credential: 'token',
+      tokenId: token.id,
+      ...(token.parent_id === null ? {} : { parentTokenId: token.parent_id }),
+      level: token.level,
+      repository: token.repository,
+    } as const;
     if (token.user_id !== null) {
       const user = await this.reader.user(token.user_id);
       return user === undefined || user.disabled_at !== null ? undefined : { ...userIdentity(user, 'token'), limit };
@@ -177,6 +183,7 @@ export function subjectOf(identity: Identity, passwordAt?: number): BearerSubjec
     id: String(identity.id),
     name: identity.name,
     tokenId: identity.limit.tokenId,
+    parentTokenId: identity.limit.parentTokenId,
     passwordAt,
   };
 }

@@ -61,6 +61,8 @@ export interface Limit {
   credential: 'password' | 'session' | 'token';
   /** The access token's id. */
   tokenId?: string;
+  /** Of a token that was got with another one (`docker login`), that one's id: a limit on requests is on both together. */
+  parentTokenId?: string;
   level: AccessLevel;
   /** Only this repository, when set. */
   repository: RepositoryName | null;

@@ -38,6 +38,7 @@ export interface FoundToken {
   expires_at: number | null;
   last_used_at: number | null;
   revoked_at: number | null;
+  parent_id: string | null;
   parent_revoked_at: number | null;
   parent_expires_at: number | null;
 }
@@ -95,7 +96,11 @@ export class PermissionReader {
   readonly #agent: PreparedRead<FoundAgent>;
   readonly #released: PreparedRead<{ release_id: number }>;
 
-  constructor(readonly database: Database) {
+  /** @param unmade who may read a repository that nobody has made yet, by its name */
+  constructor(
+    readonly database: Database,
+    readonly unmade: (name: RepositoryName) => Visibility | Promise<Visibility> = () => 'private',
+  ) {
     this.#freshness = new Freshness(database);
     const { read } = database;
     this.#namespace = database.prepare(read.selectFrom('namespaces').select(['id', 'user_id']).where('name', '=', ''));
@@ -152,6 +157,7 @@ export class PermissionReader {
         't.expires_at',
         't.last_used_at',
         't.revoked_at',
+        't.parent_id',
         'p.revoked_at as parent_revoked_at',
         'p.expires_at as parent_expires_at',
       ]);
@@ -234,7 +240,7 @@ export class PermissionReader {
       namespaceId: namespace?.id ?? null,
       ownerId: namespace?.user_id ?? null,
       repositoryId: repository?.id ?? null,
-      visibility: repository?.visibility ?? 'private',
+      visibility: repository?.visibility ?? (await this.unmade(name)),
     };
     if (version !== undefined) this.#places.set(name, place);
     return place;

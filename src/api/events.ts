@@ -21,7 +21,10 @@ export const eventFilter = z.object({
   kind: z.string().optional().describe('kinds or groups as in `tag.*`, comma-separated'),
   since: z.iso.datetime({ offset: true, error: 'not a time as in 2027-01-31T00:00:00Z' }).optional(),
 });
-export const eventQuery = eventFilter.extend(pageQuery.shape);
+export const eventOrder = z.enum(['oldest', 'newest']);
+export const eventQuery = eventFilter.extend(pageQuery.shape).extend({
+  order: eventOrder.optional().describe('which come first; default: oldest'),
+});
 export const eventStreamQuery = eventFilter.extend({
   last: z.string().optional().describe('go on after this event; default: what happens from now on'),
 });

@@ -103,6 +103,7 @@ export const deliveryInfo = z.object({
   finishedAt: time.nullable(),
   status: z.int().nullable().describe('what the last attempt was answered with'),
   error: z.string().nullable().describe('why the last attempt was no success'),
+  durationMs: z.int().nullable().describe('how long the last attempt took'),
 });
 export type DeliveryInfo = z.infer<typeof deliveryInfo>;
 export const deliveryPage = pageOf('deliveries', deliveryInfo);

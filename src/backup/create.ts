@@ -38,6 +38,8 @@ export interface CreateOptions {
   /** `done` of `total` bytes to copy; without a total, a step that is waited for. */
   onProgress?: (step: string, done: number, total?: number) => void;
   onStep?: (step: BackupStep) => void;
+  /** Ends it between two pieces of a blob, with the signal's reason; what was copied is of use to the next one. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -51,8 +53,11 @@ export async function createBackup(
   target: BackupTarget,
   options: CreateOptions,
 ): Promise<BackupManifest> {
-  const progress = options.onProgress ?? (() => {});
-  const running = await beginRunning(target, 'backup', context.now, () => progress('waiting for a prune', 0));
+  const { onProgress = () => {}, signal } = options;
+  const running = await beginRunning(target, 'backup', context.now, () => {
+    signal?.throwIfAborted();
+    onProgress('waiting for a prune', 0);
+  });
   const copied: Copied = { count: 0, bytes: 0 };
   try {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -91,7 +96,7 @@ async function attemptBackup(
   copied: Copied,
   unbroken: () => boolean,
 ): Promise<BackupManifest | undefined> {
-  const { secretKey, onProgress = () => {}, onStep = () => {} } = options;
+  const { secretKey, onProgress = () => {}, onStep = () => {}, signal } = options;
   const scratch = join(await target.scratch(), `berth-dump-${crypto.randomUUID()}`);
   try {
     onProgress('database', 0);
@@ -100,8 +105,9 @@ async function attemptBackup(
       dump: await writeDump(context.database, snapshot, scratch),
     }));
     onStep('snapshot-taken');
+    signal?.throwIfAborted();
     const id = backupId(at);
-    const faults = await copyBlobs(context, target, dump, { copied, onProgress, onStep });
+    const faults = await copyBlobs(context, target, dump, { copied, onProgress, onStep, signal });
     if (!unbroken()) return undefined;
     onStep('blobs-copied');
     const facts = await fileFacts(scratch);
@@ -151,9 +157,10 @@ async function copyBlobs(
     copied: Copied;
     onProgress: (step: string, done: number, total?: number) => void;
     onStep: (step: BackupStep) => void;
+    signal: AbortSignal | undefined;
   },
 ): Promise<BackupManifest['faults']> {
-  const { copied, onProgress, onStep } = options;
+  const { copied, onProgress, onStep, signal } = options;
   const missing = new Map(dump.blobs);
   for await (const { key, size } of target.list(BLOBS)) {
     const digest = digestOfKey(key);
@@ -168,7 +175,7 @@ async function copyBlobs(
     for (const [digest, size] of waiting) {
       if (failed) return;
       try {
-        await target.put(blobKey(digest), () => checkedBlob(context, digest, size));
+        await target.put(blobKey(digest), () => stoppable(checkedBlob(context, digest, size), signal));
         copied.count++;
         copied.bytes += size;
         onStep('blob-copied');
@@ -186,6 +193,13 @@ async function copyBlobs(
   const ends = await Promise.allSettled(Array.from({ length: COPIES_AT_ONCE }, copy));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return faults.sort((one, other) => (one.digest < other.digest ? -1 : 1));
+}
+
+async function* stoppable(pieces: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined) {
+  for await (const piece of pieces) {
+    signal?.throwIfAborted();
+    yield piece;
+  }
 }
 
 /** The store does not have what the database says. */

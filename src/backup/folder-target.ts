@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { adviceFor } from './advice.ts';
 import { BackupError } from './format.ts';
 import type { BackupTarget } from './target.ts';
 
@@ -140,7 +141,8 @@ export class FolderTarget implements BackupTarget {
 
   #failure(error: unknown): BackupError {
     const reason = error instanceof Error ? error.message : 'unknown error';
-    return new BackupError(`${this.name}: ${reason}`, { cause: error });
+    const advice = adviceFor(error);
+    return new BackupError(`${this.name}: ${reason}${advice === undefined ? '' : `; ${advice}`}`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { S3Client } from 'bun';
+import { adviceFor } from './advice.ts';
 import { BackupError } from './format.ts';
 import type { BackupTarget } from './target.ts';
 
@@ -117,7 +118,10 @@ export class S3Target implements BackupTarget {
     if (error instanceof BackupError) return error;
     const code = error instanceof Error && 'code' in error ? `${error.code}: ` : '';
     const reason = error instanceof Error ? error.message : 'unknown error';
-    return new BackupError(`${this.name}: ${code}${reason}`, { cause: error });
+    const advice = adviceFor(error);
+    return new BackupError(`${this.name}: ${code}${reason}${advice === undefined ? '' : `; ${advice}`}`, {
+      cause: error,
+    });
   }
 }
 

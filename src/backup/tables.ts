@@ -8,6 +8,7 @@ export const CARRIED = [
   'acme_certificates',
   'audit_log',
   'blobs',
+  'cache_repositories',
   'cache_tags',
   'caches',
   'config_versions',
@@ -58,7 +59,9 @@ export const CARRIED = [
 
 /** And why not. */
 export const LEFT_OUT: Readonly<Record<string, string>> = {
+  backup_runs: 'backups of the instance that this is one of; the one that it becomes has none yet',
   cache_fetches: 'what is being fetched at this moment',
+  cache_pauses: 'when an upstream may be asked again; another machine may ask at once',
   leases: 'who does something at this moment',
   uploads: 'what was not pushed to its end; its bytes are in no backup either',
   sessions: 'log-ins on the page: people log in again, and a backup lets nobody in',

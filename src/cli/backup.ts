@@ -1,21 +1,22 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { chooseBackup, listBackups } from '../backup/catalog.ts';
 import { createBackup } from '../backup/create.ts';
-import type { BackupManifest } from '../backup/format.ts';
+import { BackupError, type BackupManifest } from '../backup/format.ts';
 import { pruneBackups } from '../backup/prune.ts';
+import { recordBackup, refuseEmptied } from '../backup/runs.ts';
 import type { BackupTarget } from '../backup/target.ts';
 import { verifyBackups } from '../backup/verify-backup.ts';
-import { parseDuration } from '../config/duration.ts';
 import { readSecretKey, secretKeyPath } from '../config/secret-key.ts';
 import { DATA_SETTINGS, type Settings } from '../config/settings.ts';
 import { failpoint } from '../workers/failpoint.ts';
 import { backupTarget, shortTime } from './backup-target.ts';
 import { formatBytes } from './bytes.ts';
 import { withData } from './data.ts';
+import { EXIT } from './exit.ts';
 import { createProgress } from './progress.ts';
-import { addSettings, countOf, type OutputFormat, outputFormat, settingsOf, UsageError } from './usage.ts';
+import { addSettings, countOf, durationOf, type OutputFormat, outputFormat, settingsOf, UsageError } from './usage.ts';
 
 const OUTPUT = ['--output <FORMAT>', 'text or json', 'text'] as const;
 
@@ -28,7 +29,9 @@ export function register(program: Command, finish: (code: number) => void): void
     )
     .argument('<target>')
     .option('--include-secret-key', 'put the key that opens the secrets of environments into the backup')
-    .option(...OUTPUT);
+    .option(...OUTPUT)
+    // How serve starts it, for a run that is written down already.
+    .addOption(new Option('--run <ID>').hideHelp());
   addSettings(command, [...DATA_SETTINGS, 'secretKeyFile', 's3Endpoint']).action(
     async (target: string, options: CreateFlags) => {
       const settings = settingsOf(command);
@@ -75,12 +78,13 @@ export function register(program: Command, finish: (code: number) => void): void
 interface CreateFlags {
   includeSecretKey?: boolean;
   output: string;
+  run?: string;
 }
 
 async function create(
   settings: Settings,
   target: BackupTarget,
-  { includeSecretKey = false }: CreateFlags,
+  { includeSecretKey = false, run }: CreateFlags,
   output: OutputFormat,
 ): Promise<number> {
   const path = secretKeyPath({ ...settings, data: resolve(settings.data) });
@@ -89,14 +93,22 @@ async function create(
     throw new UsageError(`--include-secret-key: there is no ${path}; say where it is with --secret-key-file`);
   }
   const progress = createProgress();
+  const { signal, ignore } = stopSignal(target);
   const manifest = await withData(settings, (registry) =>
-    createBackup(registry, target, {
-      secretKey,
-      includeSecretKey,
-      onProgress: (step, done, total) => progress.update(step, done, total),
-      onStep: failpoint(process.env.BERTH_FAILPOINT),
+    recordBackup(registry, target.name, { run, startedBy: 'command line', signal }, async () => {
+      if (run !== undefined) await refuseEmptied(registry, target);
+      return createBackup(registry, target, {
+        secretKey,
+        includeSecretKey,
+        onProgress: (step, done, total) => progress.update(step, done, total),
+        onStep: failpoint(process.env.BERTH_FAILPOINT),
+        signal,
+      });
     }),
-  ).finally(() => progress.stop());
+  ).finally(() => {
+    ignore();
+    progress.stop();
+  });
   const code = manifest.faults.length === 0 ? 0 : 1;
   if (output === 'json') {
     process.stdout.write(`${JSON.stringify(shown(manifest))}\n`);
@@ -116,6 +128,23 @@ async function create(
     );
   }
   return code;
+}
+
+/** Aborted by the first SIGTERM or SIGINT; the second ends the process at once. */
+function stopSignal({ name }: BackupTarget): { signal: AbortSignal; ignore: () => void } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort(new BackupError(`${name}: stopped; the next backup goes on from what is copied`));
+  };
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  for (const each of signals) process.on(each, stop);
+  return {
+    signal: controller.signal,
+    ignore: () => {
+      for (const each of signals) process.off(each, stop);
+    },
+  };
 }
 
 /** Without the secret key. */
@@ -192,11 +221,4 @@ async function verifyAll(target: BackupTarget, id: string | undefined, output: O
     `${code === 0 ? 'all is well' : `${result.faults.length} fault(s)`}: ${result.backups} backup(s), ${result.blobs} blob(s) (${formatBytes(result.bytes)})\n`,
   );
   return code;
-}
-
-/** @throws UsageError */
-function durationOf(flag: string, text: string): number {
-  const ms = parseDuration(text);
-  if (ms !== undefined) return ms;
-  throw new UsageError(`${flag}: ${JSON.stringify(text)} is not a duration such as 24h or 30d`);
 }

@@ -4,13 +4,12 @@ import type { DeploymentInfo, Plan, planBody } from '../api/deployments.ts';
 import type { EnvironmentName } from '../client/environments.ts';
 import { ApiError } from '../client/errors.ts';
 import type { ManagementClient } from '../client/management.ts';
-import { parseDuration } from '../config/duration.ts';
 import type { Call } from './command-group.ts';
 import { WAIT_FOR, type WaitFor } from './deployment-outcome.ts';
 import { EXIT } from './exit.ts';
 import { planLines } from './plan-text.ts';
 import { note, print, printJson, report, safe } from './terminal.ts';
-import { UsageError } from './usage.ts';
+import { durationOf } from './usage.ts';
 import { watchDeployment } from './watch-deployment.ts';
 
 /** What is asked for: a deploy, a promotion or a rollback. */
@@ -111,11 +110,4 @@ async function whenUnlocked<T>(ms: number, work: () => Promise<T>): Promise<T> {
 
 function isWaitFor(text: string): text is WaitFor {
   return WAIT_FOR.some((state) => state === text);
-}
-
-/** In ms. @throws UsageError */
-function durationOf(flag: string, text: string): number {
-  const ms = parseDuration(text);
-  if (ms !== undefined && ms > 0) return ms;
-  throw new UsageError(`${flag}: ${JSON.stringify(text)} is not a duration such as 10m`);
 }

@@ -21,6 +21,7 @@ export async function withData<T>(settings: Settings, work: (registry: RegistryC
   }
   const { registry, close } = await openRegistry({ ...settings, data }, `c${process.pid.toString(36)}`, {
     onStep: failpoint(process.env.BERTH_FAILPOINT),
+    patient: true,
   });
   try {
     const version = await schemaVersion(registry.database);

@@ -7,7 +7,7 @@ import { restoreBackup } from '../backup/restore.ts';
 import { markRestore, unfinishedRestoreOf, unmarkRestore } from '../backup/restore-marker.ts';
 import { readSecretKey, secretKeyPath } from '../config/secret-key.ts';
 import { DATA_SETTINGS, type Settings } from '../config/settings.ts';
-import { openRestorePlace } from '../server.ts';
+import { openRestorePlace } from '../data-directory.ts';
 import { lockData } from '../workers/data-lock.ts';
 import { failpoint } from '../workers/failpoint.ts';
 import { backupTarget, shortTime } from './backup-target.ts';

@@ -70,7 +70,13 @@ const COMMANDS: Record<string, Record<string, Entry>> = {
       summary: 'bring images from another registry, its folder, or an OCI layout',
       load: () => import('./import.ts'),
     },
-    export: { summary: 'write images to an OCI layout', load: () => import('./export.ts') },
+    export: { summary: 'write images to an OCI layout, or push them to another registry', load: () => import('./export.ts') },
+    cache: {
+      summary: 'fetch what is pulled below a prefix from another registry',
+      load: () => import('./cache.ts'),
+    },
+    mirror: { summary: 'let repositories follow those of other registries', load: () => import('./mirror.ts') },
+    upstream: { summary: 'other registries by name, for caches and mirrors', load: () => import('./upstream.ts') },
     retention: { summary: 'say which tags stay, and which go by themselves', load: () => import('./retention.ts') },
   },
   'Accounts:': {

@@ -2,8 +2,10 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { checkHttps, servesHttps } from '../config/https.ts';
 import { SETTINGS, type SettingName, type Settings } from '../config/settings.ts';
+import { tracingOptions } from '../config/tracing.ts';
 import { daemonJson } from '../doctor/plain-http.ts';
 import { createLog } from '../log.ts';
+import { backupPlan } from '../workers/backup-plan.ts';
 import { checkFileTls } from '../workers/https.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
@@ -22,7 +24,9 @@ export function register(program: Command, finish: (code: number) => void, first
 
 async function serve(settings: Settings, firstWorker: WorkerProcess | undefined): Promise<number> {
   checkHttps(settings);
+  backupPlan(settings, process.env);
   const tls = await checkFileTls(settings);
+  tracingOptions(settings, process.env);
   const starting = Supervisor.start({ ...settings, data: resolve(settings.data) }, firstWorker);
   let supervisor: Supervisor | undefined;
   // Before every worker serves there is nothing to wait for but what the first ones began: they end with this process.

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { Passwords } from '../accounts/passwords.ts';
 import { setUp } from '../accounts/setup.ts';
 import { DATA_SETTINGS, type Settings } from '../config/settings.ts';
-import { prepareData } from '../server.ts';
+import { prepareData } from '../data-directory.ts';
 import { withData } from './data.ts';
 import { readSecret } from './read-secret.ts';
 import { addSettings, outputFormat, settingsOf } from './usage.ts';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { parseDuration } from '../config/duration.ts';
 import { loadSettings } from '../config/load.ts';
 import { flagOf, SETTINGS, type SettingName, type Settings, variableOf } from '../config/settings.ts';
 
@@ -48,6 +49,13 @@ export function oneOf<const Choice extends string>(flag: string, value: string, 
 export function countOf(flag: string, value: string): number {
   if (/^[1-9]\d{0,6}$/.test(value)) return Number(value);
   throw new UsageError(`${flag}: ${JSON.stringify(value)} is not a number above 0`);
+}
+
+/** In ms, above 0. @throws UsageError */
+export function durationOf(flag: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new UsageError(`${flag}: ${JSON.stringify(text)} is not a duration such as 30s, 10m or 30d`);
 }
 
 /** @throws UsageError for words that a command does not take */

@@ -11,6 +11,7 @@ import {
   settingList,
   storageInfo,
 } from '../api/administration.ts';
+import { type BackupRunInfo, backupRunList } from '../api/backups.ts';
 import type { Connection } from './connection.ts';
 import { path } from './path.ts';
 
@@ -39,6 +40,11 @@ export class AdministrationClient {
   /** Begins one; `garbageRun` says when it is done. */
   collectGarbage(dryRun: boolean): Promise<GarbageRunInfo> {
     return this.connection.call(garbageRun, 'POST', '/api/v1/instance/garbage-collections', { dryRun });
+  }
+
+  /** The last hundred, newest first. */
+  async backups(): Promise<BackupRunInfo[]> {
+    return (await this.connection.call(backupRunList, 'GET', '/api/v1/instance/backups')).runs;
   }
 
   /** How this request reached the server. */

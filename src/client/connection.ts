@@ -161,10 +161,13 @@ export class Connection {
 const UNTRUSTED = /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)_\w+)$/;
 
 function adviceFor(error: unknown): string {
+  return authorityAdvice(error) ?? 'give its address with --server or BERTH_SERVER';
+}
+
+/** For the error of a request that failed because the server's certificate is of an unknown authority; else undefined. */
+export function authorityAdvice(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return UNTRUSTED.test(code)
-    ? 'trust its authority with --ca FILE or BERTH_CA'
-    : 'give its address with --server or BERTH_SERVER';
+  return UNTRUSTED.test(code) ? 'trust its authority with --ca FILE or BERTH_CA' : undefined;
 }
 
 /** undefined for what is no JSON */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type EventInfo, type eventFilter, eventInfo, eventPage } from '../api/events.ts';
+import { type EventInfo, type eventFilter, eventInfo, type eventOrder, eventPage } from '../api/events.ts';
 import type { Connection } from './connection.ts';
 import { ApiError, ServerUnreachableError } from './errors.ts';
 import { withQuery } from './path.ts';
@@ -20,9 +20,10 @@ export interface FollowOptions {
 export class EventsClient {
   constructor(readonly connection: Connection) {}
 
-  /** Oldest first. */
-  list(filter: EventFilter, limit?: number): AsyncIterable<EventInfo> {
-    const options = limit === undefined ? { query: filter } : { query: filter, limit };
+  /** Oldest first, or newest. */
+  list(filter: EventFilter, limit?: number, order: z.infer<typeof eventOrder> = 'oldest'): AsyncIterable<EventInfo> {
+    const query = order === 'oldest' ? filter : { ...filter, order };
+    const options = limit === undefined ? { query } : { query, limit };
     return this.connection.list(eventPage, '/api/v1/events', (page) => page.events, options);
   }
 

@@ -1,5 +1,6 @@
 import { AdministrationClient } from './administration.ts';
 import { AuditClient } from './audit.ts';
+import { CachesClient } from './caches.ts';
 import { CertificateClient } from './certificate.ts';
 import type { ClientTls } from './client-tls.ts';
 import { Connection, type Credential } from './connection.ts';
@@ -10,6 +11,7 @@ import { GrantsClient } from './grants.ts';
 import { ImagesClient } from './images.ts';
 import { InstanceClient } from './instance.ts';
 import { InvitationsClient } from './invitations.ts';
+import { MirrorsClient } from './mirrors.ts';
 import { OrganizationsClient } from './organizations.ts';
 import { QuotasClient } from './quotas.ts';
 import { ReleasesClient } from './releases.ts';
@@ -22,6 +24,7 @@ import { TagsClient } from './tags.ts';
 import { TargetsClient } from './targets.ts';
 import { TeamsClient } from './teams.ts';
 import { TokensClient } from './tokens.ts';
+import { UpstreamsClient } from './upstreams.ts';
 import { UsersClient } from './users.ts';
 import { WebhooksClient } from './webhooks.ts';
 
@@ -30,6 +33,7 @@ export class ManagementClient {
   readonly server: string;
   readonly administration: AdministrationClient;
   readonly audit: AuditClient;
+  readonly caches: CachesClient;
   readonly certificate: CertificateClient;
   readonly deployments: DeploymentsClient;
   readonly environments: EnvironmentsClient;
@@ -38,6 +42,7 @@ export class ManagementClient {
   readonly images: ImagesClient;
   readonly instance: InstanceClient;
   readonly invitations: InvitationsClient;
+  readonly mirrors: MirrorsClient;
   readonly organizations: OrganizationsClient;
   readonly quotas: QuotasClient;
   readonly releases: ReleasesClient;
@@ -50,6 +55,7 @@ export class ManagementClient {
   readonly targets: TargetsClient;
   readonly teams: TeamsClient;
   readonly tokens: TokensClient;
+  readonly upstreams: UpstreamsClient;
   readonly users: UsersClient;
   readonly webhooks: WebhooksClient;
 
@@ -59,6 +65,7 @@ export class ManagementClient {
     this.server = connection.server;
     this.administration = new AdministrationClient(connection);
     this.audit = new AuditClient(connection);
+    this.caches = new CachesClient(connection);
     this.certificate = new CertificateClient(connection);
     this.deployments = new DeploymentsClient(connection);
     this.environments = new EnvironmentsClient(connection);
@@ -67,6 +74,7 @@ export class ManagementClient {
     this.images = new ImagesClient(connection);
     this.instance = new InstanceClient(connection);
     this.invitations = new InvitationsClient(connection);
+    this.mirrors = new MirrorsClient(connection);
     this.organizations = new OrganizationsClient(connection);
     this.quotas = new QuotasClient(connection);
     this.releases = new ReleasesClient(connection);
@@ -79,6 +87,7 @@ export class ManagementClient {
     this.targets = new TargetsClient(connection);
     this.teams = new TeamsClient(connection);
     this.tokens = new TokensClient(connection);
+    this.upstreams = new UpstreamsClient(connection);
     this.users = new UsersClient(connection);
     this.webhooks = new WebhooksClient(connection);
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { acmeNamesOf } from './acme-names.ts';
+import { collectorAddress, NO_COLLECTOR, parseShare, TRACES_PATH } from './collector.ts';
 import { parseDuration } from './duration.ts';
 import { networks } from './networks.ts';
 
@@ -19,6 +20,12 @@ export const rate = z.string().transform((value, context) => {
   const perMs = parseDuration(/^\d/.test(span) ? span : `1${span}`);
   if (Number(count) > 0 && perMs !== undefined && perMs > 0) return { requests: Number(count), perMs };
   context.addIssue(`${JSON.stringify(value)} is not a number of requests in a time, such as 100/s, 6000/10m`);
+  return z.NEVER;
+});
+
+export const timeOfDay = z.string().transform((value, context) => {
+  if (/^([01]\d|2[0-3]):[0-5]\d$/.test(value)) return value;
+  context.addIssue(`${JSON.stringify(value)} is not a time of day from 00:00 to 23:59, such as 03:00`);
   return z.NEVER;
 });
 
@@ -69,6 +76,21 @@ export const acmeNames = z.union([z.string(), z.array(z.string())]).transform((v
 
 export const httpsUrl = z.string().refine((value) => URL.canParse(value) && new URL(value).protocol === 'https:', {
   error: 'is not an https address, such as https://ca.example.com/acme/acme/directory',
+});
+
+/** The whole address that takes traces: an address without a path has the usual one. */
+export const tracesAddress = z.string().transform((value, context) => {
+  const address = collectorAddress(value);
+  if (address !== undefined) return address === new URL(address).origin ? address + TRACES_PATH : address;
+  context.addIssue(NO_COLLECTOR);
+  return z.NEVER;
+});
+
+export const share = z.union([z.string(), z.number()]).transform((value, context) => {
+  const number = parseShare(String(value));
+  if (number !== undefined) return number;
+  context.addIssue(`${JSON.stringify(value)} is not a number from 0 to 1, such as 0.1`);
+  return z.NEVER;
 });
 
 const oidcProvider = z.strictObject({

@@ -74,6 +74,7 @@ function rateText({ requests, perMs }: Rate): string {
 function textOf(name: SettingName, value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value === 'number' && SETTINGS[name].value === 'DURATION') return formatDuration(value);
-  if (name === 'rateLimitAddress' || name === 'rateLimitAccount') return rateText(value as Rate);
+  if (name === 'rateLimitAddress' || name === 'rateLimitAccount' || name === 'rateLimitToken')
+    return rateText(value as Rate);
   return Array.isArray(value) ? value.join(', ') : String(value);
 }

@@ -71,6 +71,14 @@ describe('the key file', () => {
     expect(warnings).toEqual([`secretKeyFile: others can read ${path}: chmod 600 it`]);
   });
 
+  test('that its own group can read, and nobody change, is used without one', () => {
+    readSecretKey(path);
+    chmodSync(path, 0o440);
+    expect(readSecretKey(path).warnings).toEqual([]);
+    chmodSync(path, 0o460);
+    expect(readSecretKey(path).warnings).toHaveLength(1);
+  });
+
   test.each([
     ['nothing', ''],
     ['too few bytes', `${Buffer.alloc(31).toString('base64')}\n`],

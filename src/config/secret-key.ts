@@ -46,7 +46,8 @@ export function readSecretKey(path: string): SecretKey {
     made = statSync(path, { throwIfNoEntry: false }) === undefined && make(path);
     const stat = statSync(path);
     if (!stat.isFile() || stat.size > FILE_MAX_BYTES) throw new Error('not a file with a key');
-    open = (stat.mode & 0o077) !== 0;
+    // Its own group may: so Kubernetes gives a secret to a user that is not root.
+    open = (stat.mode & (stat.gid === process.getgid?.() ? 0o037 : 0o077)) !== 0;
     text = readFileSync(path, 'utf8').trim();
   } catch (error) {
     if (error instanceof ConfigError) throw error;

@@ -12,7 +12,10 @@ import {
   oneOf,
   origin,
   rate,
+  share,
+  timeOfDay,
   timer,
+  tracesAddress,
   wholeNumber,
 } from './checks.ts';
 import { LOOPBACK } from './networks.ts';
@@ -156,11 +159,29 @@ export const SETTINGS = {
     value: 'RATE',
     help: 'how many requests a user, robot or agent may send, from all addresses together; default: as many as it likes',
   },
+  rateLimitToken: {
+    check: rate,
+    default: undefined,
+    value: 'RATE',
+    help: 'how many requests may be sent with one access token, from all addresses together; default: as many as it likes',
+  },
   slowRequest: {
     check: timer,
     default: 5_000,
     value: 'DURATION',
     help: 'a request that takes longer is logged as slow, unless it brings a large body; 0s turns that off; default: 5s',
+  },
+  tracesTo: {
+    check: tracesAddress,
+    default: undefined,
+    value: 'URL',
+    help: 'collector that is sent what each request did and how long it took (OpenTelemetry, OTLP over HTTP), such as http://localhost:4318; default: what OTEL_EXPORTER_OTLP_ENDPOINT says, or none',
+  },
+  tracesSample: {
+    check: share,
+    default: undefined,
+    value: 'SHARE',
+    help: 'share of the requests that are traced when their callers do not say, from 0 to 1; default: what OTEL_TRACES_SAMPLER says, or 1',
   },
   logLevel: {
     check: oneOf(['debug', 'info', 'warn', 'error', 'silent'] as const),
@@ -191,6 +212,36 @@ export const SETTINGS = {
     default: 86_400_000,
     value: 'DURATION',
     help: 'how long an upload may lie without a byte; default: 24h',
+  },
+  backupTo: {
+    check: z.string().min(1),
+    default: undefined,
+    value: 'TARGET',
+    help: 'folder or s3://bucket/prefix that serve makes backups to by itself',
+  },
+  backupInterval: {
+    check: duration.refine((ms) => ms === 0 || ms >= 1_000, 'is shorter than 1s'),
+    default: 86_400_000,
+    value: 'DURATION',
+    help: 'time from one backup of serve to the next; 0s turns them off; default: 24h',
+  },
+  backupAt: {
+    check: timeOfDay,
+    default: undefined,
+    value: 'HH:MM',
+    help: "time of day by the server's clock for one backup a day, such as 03:00, in place of --backup-interval",
+  },
+  backupKeepLast: {
+    check: wholeNumber(1, 1_000_000),
+    default: undefined,
+    value: 'N',
+    help: 'after a backup, serve removes those that neither this (the newest N) nor --backup-keep-within keeps; default: all stay',
+  },
+  backupKeepWithin: {
+    check: duration.refine((ms) => ms > 0, 'keeps nothing'),
+    default: undefined,
+    value: 'DURATION',
+    help: 'the same for those that are not older; default: all stay',
   },
   s3Endpoint: {
     check: z.url({ protocol: /^https?$/, error: 'is not an http(s) address, such as https://minio.example.com' }),

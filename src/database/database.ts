@@ -13,15 +13,25 @@ export interface Database {
   /**
    * Runs `work` in a write transaction. On return what it wrote is durable: a power cut loses nothing. On SQLite
    * there is one writer at a time over all processes, so `work` awaits nothing but its own queries. `work` may run
-   * more than once (PostgreSQL deadlock), so it changes nothing outside the transaction.
+   * more than once (PostgreSQL deadlock, SQLite on a full disk), so it changes nothing outside the transaction.
    */
-  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, kind?: TransactionKind): Promise<T>;
 
   /**
    * The same, without waiting for the disk: a crash of the process loses nothing, a power cut may lose the last
    * moments. For what nobody was told is durable: upload sessions, protection times, leases.
    */
-  relaxedTransaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+  relaxedTransaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, kind?: TransactionKind): Promise<T>;
+
+  /**
+   * Asked before something large is taken in.
+   *
+   * @throws DatabaseFullError while the disk has no more room than what is kept for deleting (`disk-reserve.ts`)
+   */
+  requireRoom(): void;
+
+  /** Whether it answers, and what is written would be found again. @throws DatabaseUnavailableError that says why not */
+  check(): Promise<void>;
 
   /** A query of the pull path, compiled once; call the result with the values in the query's order. */
   prepare<Row>(query: Compilable<Row>): PreparedRead<Row>;
@@ -40,6 +50,9 @@ export interface Database {
 
   close(): Promise<void>;
 }
+
+/** `growth` is what a full disk is to refuse: it gets nothing of the room that is kept for everything else. */
+export type TransactionKind = 'growth' | 'other';
 
 /** The database of one moment. */
 export interface Snapshot {

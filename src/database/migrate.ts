@@ -10,6 +10,7 @@ import * as webhooks from './migrations/0007-webhooks.ts';
 import * as certificates from './migrations/0008-certificates.ts';
 import * as upstreams from './migrations/0009-upstreams.ts';
 import * as mirrors from './migrations/0010-mirrors.ts';
+import * as backupRuns from './migrations/0011-backup-runs.ts';
 
 type Migration = { up: (db: Kysely<unknown>, kind: DatabaseKind) => Promise<void> };
 
@@ -25,6 +26,7 @@ const MIGRATIONS: readonly Migration[] = [
   certificates,
   upstreams,
   mirrors,
+  backupRuns,
 ];
 
 /** The schema that this program writes. */

@@ -23,6 +23,10 @@ const RETRY = new Set(['40P01', '40001']);
 const RETRIES = 8;
 /** Rows of a snapshot that are fetched together. */
 const BATCH = 200;
+/** A read of the pull path, on a server that takes queries and does not answer: waited for so long. */
+const READ_WITHIN_MS = 10_000;
+/** As long for any other query, also one that waits for somebody's lock. */
+const QUERY_WITHIN_MS = 30_000;
 
 /** PostgreSQL 13 or newer, through a pool. Transactions are READ COMMITTED; what needs more takes row locks. */
 export class PostgresDatabase implements Database {
@@ -31,8 +35,14 @@ export class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   #prepared = 0;
 
-  /** @param url `postgres://user:password@host:port/database` */
-  constructor(url: string, options: { connections?: number; onError?: (error: Error) => void } = {}) {
+  /**
+   * @param url `postgres://user:password@host:port/database`
+   * @param options.patient waits for a query as long as it takes, as a migration may
+   */
+  constructor(
+    url: string,
+    options: { connections?: number; onError?: (error: Error) => void; patient?: boolean } = {},
+  ) {
     const types = new pg.TypeOverrides();
     // Every bigint of the schema is a time in ms, a size or an id: all below 2^53.
     types.setTypeParser(INT8, Number);
@@ -40,6 +50,10 @@ export class PostgresDatabase implements Database {
       connectionString: url,
       max: options.connections ?? 10,
       connectionTimeoutMillis: 10_000,
+      // Whoever waits as long as it takes hears of a machine that is gone.
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 30_000,
+      ...(options.patient ? {} : { query_timeout: QUERY_WITHIN_MS }),
       types,
     });
     const onError = options.onError ?? (() => {});
@@ -65,7 +79,8 @@ export class PostgresDatabase implements Database {
     const name = `berth_${this.#prepared++}`;
     return async (...values) => {
       try {
-        const { rows } = await this.#pool.query({ name, text, values });
+        const query = { name, text, values, query_timeout: READ_WITHIN_MS };
+        const { rows } = await this.#pool.query(query);
         return rows[0] as Row | undefined;
       } catch (error) {
         throw postgresError(error);
@@ -100,6 +115,11 @@ export class PostgresDatabase implements Database {
       client.release(broken);
     }
   }
+
+  /** The server looks after its own disk. */
+  requireRoom(): void {}
+
+  async check(): Promise<void> {}
 
   async close(): Promise<void> {
     await this.read.destroy();
@@ -145,8 +165,18 @@ function explaining(pool: pg.Pool): PostgresPool {
     end: () => pool.end(),
     async connect() {
       const client = await explained(pool.connect());
-      const query = (text: never, values: never) => explained(client.query(text, values));
-      return { query, release: () => client.release() } as unknown as PostgresPoolClient;
+      let broken: unknown;
+      const query = async (text: never, values: never) => {
+        // A roll-back would wait for the answer that did not come.
+        if (broken !== undefined) throw broken;
+        try {
+          return await explained(client.query(text, values));
+        } catch (error) {
+          if (error instanceof DatabaseUnavailableError && !(error.cause instanceof pg.DatabaseError)) broken = error;
+          throw error;
+        }
+      };
+      return { query, release: () => client.release(broken !== undefined) } as unknown as PostgresPoolClient;
     },
   };
 }
@@ -170,7 +200,10 @@ function postgresError(error: unknown): unknown {
   const code = postgresCode(error);
   if (code === '53100') return new DatabaseFullError('no space left for the database', { cause: error });
   const text = error instanceof Error ? error.message : '';
-  if (UNAVAILABLE.test(code) || /timeout exceeded when trying to connect|Connection terminated/.test(text)) {
+  if (
+    UNAVAILABLE.test(code) ||
+    /timeout exceeded when trying to connect|Connection terminated|is not queryable|Query read timeout/.test(text)
+  ) {
     return new DatabaseUnavailableError(`the database does not answer (${code || text})`, { cause: error });
   }
   return error;

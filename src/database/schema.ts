@@ -2,6 +2,7 @@ import type { Generated } from 'kysely';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName, Tag } from '../oci/names.ts';
 import type { AccountsSchema } from './accounts-schema.ts';
+import type { BackupsSchema } from './backups-schema.ts';
 import type { CertificatesSchema } from './certificates-schema.ts';
 import type { QuotasSchema } from './quotas-schema.ts';
 import type { ReleasesSchema } from './releases-schema.ts';
@@ -17,6 +18,7 @@ export interface Schema
     RetentionSchema,
     WebhooksSchema,
     CertificatesSchema,
+    BackupsSchema,
     UpstreamsSchema {
   repositories: RepositoryTable;
   manifests: ManifestTable;

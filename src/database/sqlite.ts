@@ -1,4 +1,6 @@
 import { Database as BunSqlite, type SQLQueryBindings, type Statement } from 'bun:sqlite';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import {
   type Compilable,
   type CompiledQuery,
@@ -17,12 +19,17 @@ import {
   DatabaseUnavailableError,
   type PreparedRead,
   type Snapshot,
+  type TransactionKind,
 } from './database.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import { Mutex } from './mutex.ts';
 import type { Schema } from './schema.ts';
+import { SqliteFile } from './sqlite-file.ts';
 
-/** How long a writer waits for the other processes' transactions before it gives up. */
+/** How long a writer waits for the other transactions, of this process and of others, before it gives up. */
 const WRITE_WAIT_MS = 15_000;
+/** A database up to this size is read whole when it is checked; a larger one would make the start long. */
+const CHECKED_BYTES = 64 * 1024 * 1024;
 /** Rows of a snapshot that are handed out together. */
 const BATCH = 200;
 
@@ -41,35 +48,72 @@ export class SqliteDatabase implements Database {
   readonly #write: Kysely<Schema>;
   readonly #version: Statement<{ data_version: number }, []>;
   readonly #mutex = new Mutex();
+  readonly #reserve: DiskReserve;
+  readonly #file: SqliteFile;
   #durable = true;
 
-  /** @throws DatabaseUnavailableError when the file can't be opened or written */
-  constructor(path: string) {
+  /**
+   * @param options.existing a file that is not there is an error, and not a new, empty database
+   * @throws DatabaseUnavailableError when the file can't be opened or written, DatabaseFullError
+   */
+  constructor(path: string, options: { existing?: boolean } = {}) {
     this.#path = path;
-    try {
-      this.#writer = open(path);
-      this.#reader = open(path);
-    } catch (error) {
-      throw sqliteError(error);
+    this.#reserve = new DiskReserve(join(dirname(path), 'full-disk-reserve'));
+    const create = options.existing !== true;
+    if (!create && !existsSync(path)) {
+      throw new DatabaseUnavailableError(
+        `${path} is not there: put it back, or bring back a backup with berth restore`,
+      );
     }
+    this.#writer = this.#onFullDisk(() => opened(path, create));
+    this.#reader = opened(path);
+    this.#file = new SqliteFile(path);
     this.#writer.run('PRAGMA busy_timeout = 0');
     this.read = new Kysely({ dialect: dialect(this.#reader) });
     this.#write = new Kysely({ dialect: dialect(this.#writer) });
     this.#version = this.#reader.prepare('PRAGMA data_version');
   }
 
-  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
-    return this.#transact(work, true);
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, kind: TransactionKind = 'other'): Promise<T> {
+    return this.#transact(work, true, kind);
   }
 
-  relaxedTransaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
-    return this.#transact(work, false);
+  relaxedTransaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, kind: TransactionKind = 'other'): Promise<T> {
+    return this.#transact(work, false, kind);
+  }
+
+  requireRoom(): void {
+    if (this.#reserve.isWhole()) return;
+    throw new DatabaseFullError('no space left: what there is, is kept for deleting and for garbage collection');
+  }
+
+  async check(): Promise<void> {
+    this.#file.requireInPlace();
+  }
+
+  /** Keeps room for deletions on a full disk, where there is room to keep. */
+  makeReserve(): void {
+    this.#reserve.make();
+  }
+
+  /** Reads a small database whole; of a large one, what is used tells. @throws DatabaseUnavailableError when it is damaged */
+  requireWhole(): void {
+    if (statSync(this.#path).size > CHECKED_BYTES) return;
+    try {
+      const found = this.#reader.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()?.quick_check;
+      if (found !== 'ok') throw new DatabaseUnavailableError(DAMAGED, { cause: new Error(found) });
+    } catch (error) {
+      throw sqliteError(error);
+    }
   }
 
   prepare<Row>(query: Compilable<Row>): PreparedRead<Row> {
-    const statement = this.#reader.prepare<Row, SQLQueryBindings[]>(query.compile().sql);
+    const { sql } = query.compile();
+    // At the first call: whoever opens data of another version finds out about that first.
+    let statement: Statement<Row, SQLQueryBindings[]> | undefined;
     return (...values) => {
       try {
+        statement ??= this.#reader.prepare<Row, SQLQueryBindings[]>(sql);
         return statement.get(...values) ?? undefined;
       } catch (error) {
         throw sqliteError(error);
@@ -104,27 +148,58 @@ export class SqliteDatabase implements Database {
     });
   }
 
-  #transact<T>(work: (tx: Transaction<Schema>) => Promise<T>, durable: boolean): Promise<T> {
-    return this.#mutex.run(async () => {
-      await this.#begin(durable);
+  async #transact<T>(
+    work: (tx: Transaction<Schema>) => Promise<T>,
+    durable: boolean,
+    kind: TransactionKind,
+  ): Promise<T> {
+    const deadline = performance.now() + WRITE_WAIT_MS;
+    for (let attempt = 1; ; attempt++) {
       try {
-        // Kysely's own `transaction()` would begin a second one; the handle has the same queries.
-        const result = await work(this.#write as Transaction<Schema>);
-        this.#writer.run('COMMIT');
-        return result;
+        return await this.#attempt(work, durable, deadline);
       } catch (error) {
-        if (this.#writer.inTransaction) this.#writer.run('ROLLBACK');
-        throw sqliteError(error);
+        if (!(error instanceof DatabaseFullError)) throw error;
+        if (attempt === 1 && (await this.#reuseLog())) continue;
+        if (kind === 'growth' || !this.#reserve.spend()) throw error;
+      }
+    }
+  }
+
+  /** Lets the log begin anew in the room that it has, as it would by itself after 4 MB. False when it can't now. */
+  #reuseLog(): Promise<boolean> {
+    return this.#mutex.run(async () => {
+      try {
+        return this.#writer.query<{ busy: number }, []>('PRAGMA wal_checkpoint(RESTART)').get()?.busy === 0;
+      } catch {
+        // Its pages have no room in the file.
+        return false;
       }
     });
   }
 
-  async #begin(durable: boolean): Promise<void> {
+  #attempt<T>(work: (tx: Transaction<Schema>) => Promise<T>, durable: boolean, deadline: number): Promise<T> {
+    return this.#mutex.run(async () => {
+      await this.#begin(durable, deadline);
+      let result: T;
+      try {
+        this.#file.requireInPlace();
+        // Kysely's own `transaction()` would begin a second one; the handle has the same queries.
+        result = await work(this.#write as Transaction<Schema>);
+        this.#writer.run('COMMIT');
+      } catch (error) {
+        if (this.#writer.inTransaction) this.#writer.run('ROLLBACK');
+        throw sqliteError(error);
+      }
+      if (durable) this.#file.requireInPlace();
+      return result;
+    });
+  }
+
+  async #begin(durable: boolean, deadline: number): Promise<void> {
     if (durable !== this.#durable) {
       this.#writer.run(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`);
       this.#durable = durable;
     }
-    const deadline = performance.now() + WRITE_WAIT_MS;
     for (let wait = 0.2; ; wait = Math.min(wait * 1.5, 5)) {
       try {
         this.#writer.run('BEGIN IMMEDIATE');
@@ -135,6 +210,17 @@ export class SqliteDatabase implements Database {
           throw new DatabaseUnavailableError(`the database was locked for ${WRITE_WAIT_MS / 1000} s`, { cause: error });
         }
         await Bun.sleep(wait * (0.5 + Math.random()));
+      }
+    }
+  }
+
+  /** Opening needs room too: the log's index. */
+  #onFullDisk<T>(work: () => T): T {
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        if (!(error instanceof DatabaseFullError) || !this.#reserve.spend()) throw error;
       }
     }
   }
@@ -158,24 +244,24 @@ async function* batches<Row>(connection: BunSqlite, text: string): AsyncIterable
   }
 }
 
-/** @throws DatabaseUnavailableError */
-function opened(path: string): BunSqlite {
+/** @throws DatabaseUnavailableError, DatabaseFullError */
+function opened(path: string, create = false): BunSqlite {
+  let connection: BunSqlite | undefined;
   try {
-    return open(path);
+    connection = new BunSqlite(path, { create, readwrite: true });
+    // First of all: another process may hold the file while the next pragmas change it.
+    connection.run('PRAGMA busy_timeout = 10000');
+    connection.run('PRAGMA journal_mode = WAL');
+    connection.run('PRAGMA synchronous = FULL');
+    connection.run('PRAGMA foreign_keys = ON');
+    connection.run('PRAGMA cache_size = -16384');
+    // The first reading makes the log, or recovers what it holds.
+    connection.run('SELECT 1 FROM sqlite_schema LIMIT 1');
+    return connection;
   } catch (error) {
+    connection?.close();
     throw sqliteError(error);
   }
-}
-
-function open(path: string): BunSqlite {
-  const connection = new BunSqlite(path, { create: true, readwrite: true });
-  // First of all: another process may hold the file while the next pragmas change it.
-  connection.run('PRAGMA busy_timeout = 10000');
-  connection.run('PRAGMA journal_mode = WAL');
-  connection.run('PRAGMA synchronous = FULL');
-  connection.run('PRAGMA foreign_keys = ON');
-  connection.run('PRAGMA cache_size = -16384');
-  return connection;
 }
 
 function dialect(connection: BunSqlite) {
@@ -241,11 +327,16 @@ function sqliteCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|PERM|AUTH)/;
+const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|IOERR|READONLY|CANTOPEN|PERM|AUTH)/;
+/** The second: the index of the log could not be made longer. */
+const FULL = /^SQLITE_(FULL|IOERR_SHMSIZE)/;
+const DAMAGED =
+  'the database file is damaged: stop berth serve, keep a copy of the file, and bring back a backup with berth restore';
 
 function sqliteError(error: unknown): unknown {
   const code = sqliteCode(error);
-  if (code.startsWith('SQLITE_FULL')) return new DatabaseFullError('no space left for the database', { cause: error });
+  if (FULL.test(code)) return new DatabaseFullError('no space left for the database', { cause: error });
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return new DatabaseUnavailableError(DAMAGED, { cause: error });
   if (UNAVAILABLE.test(code)) {
     return new DatabaseUnavailableError(`the database does not answer (${code})`, { cause: error });
   }

@@ -1,13 +1,14 @@
-import type { Digest } from '../oci/digest.ts';
+import type { Generated } from 'kysely';
 import type { RepositoryName, Tag } from '../oci/names.ts';
-import type { Visibility } from './schema.ts';
 
 /** The tables of other registries: who they are, what is kept of them, what follows them. Times are ms since 1970. */
 export interface UpstreamsSchema {
   upstreams: UpstreamTable;
   caches: CacheTable;
+  cache_repositories: CacheRepositoryTable;
   cache_tags: CacheTagTable;
   cache_fetches: CacheFetchTable;
+  cache_pauses: CachePauseTable;
   mirrors: MirrorTable;
 }
 
@@ -19,6 +20,8 @@ interface UpstreamTable {
   username: string | null;
   /** Encrypted with the instance's secret key. */
   sealed_password: string | null;
+  /** Certificates (PEM) of a private authority, besides those that the system trusts. */
+  ca: string | null;
   created_by: string;
   created_at: number;
   updated_at: number;
@@ -33,9 +36,20 @@ interface CacheTable {
   /** For how long a tag is taken as it is, without asking the upstream. */
   fresh_ms: number;
   /** Of the repositories that a pull makes. */
-  visibility: Visibility;
+  visibility: 'public' | 'private';
   created_by: string;
   created_at: number;
+  updated_at: number;
+}
+
+/**
+ * A repository that a cache made, and what it is of. Manifests there may name what was not fetched yet, also when the cache is no more.
+ */
+interface CacheRepositoryTable {
+  repository_id: number;
+  upstream: string;
+  /** What the upstream calls it. */
+  remote_name: RepositoryName;
 }
 
 /** When the upstream last said what a tag of a cached repository names. */
@@ -45,35 +59,52 @@ interface CacheTagTable {
   checked_at: number;
 }
 
-/** A blob that is being fetched, by whom, and into which upload. */
+/** What one process asks of an upstream while the others wait. */
 interface CacheFetchTable {
-  digest: Digest;
-  upload: string;
+  /** `tag NAME:TAG`, `manifest NAME@DIGEST` or `blob NAME@DIGEST` */
+  key: string;
+  /** Of a blob: where its bytes go. */
+  upload: string | null;
   holder: string;
-  /** null: the upstream did not say. */
-  size: number | null;
   /** Without news by then, another may take over. */
   until: number;
 }
 
+/** What an upstream is not asked for until then. */
+interface CachePauseTable {
+  upstream: string;
+  part: 'manifests' | 'blobs';
+  until: number;
+  kind: 'rate-limited' | 'unavailable';
+  why: string;
+}
+
 /** A repository that follows one of another registry. */
 interface MirrorTable {
-  repository: RepositoryName;
+  repository_id: number;
   upstream: string;
-  remote_repository: string;
+  remote_repository: RepositoryName;
   /** JSON array of patterns (`*` and `?`). */
   tags: string;
+  /** 1: signatures and what else has an image as its subject come along. */
+  referrers: number;
+  /** null: as fast as it goes. */
+  bytes_per_second: number | null;
   interval_ms: number;
   created_by: string;
   created_at: number;
   next_at: number;
+  /** How many runs were asked for, besides those of the schedule, and how many of these have ended. */
+  requested: Generated<number>;
+  served: Generated<number>;
   lease_holder: string | null;
-  lease_until: number;
+  lease_until: Generated<number>;
   started_at: number | null;
   finished_at: number | null;
+  succeeded_at: number | null;
   outcome: 'done' | 'failed' | null;
   /** JSON: what the last run copied, or why it failed. */
   report: string | null;
   /** Runs that failed since the last one that did not. */
-  failures: number;
+  failures: Generated<number>;
 }

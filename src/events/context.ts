@@ -54,6 +54,8 @@ export interface EventsContext {
   policy: EventsPolicy;
   /** Which addresses webhooks of who is no administrator may have. */
   addresses: AddressRules;
+  /** Sends a request to a webhook. */
+  fetch: (url: URL, init: BunFetchRequestInit) => Promise<Response>;
   secrets: SecretKeeper;
   /** Of this registry, for what no request did: `https://registry.example.com`. */
   base: string;

@@ -19,6 +19,7 @@ export interface Delivery {
   /** Of the last attempt. */
   status: number | null;
   error: string | null;
+  durationMs: number | null;
 }
 
 export interface DeliveryAttempt {
@@ -149,6 +150,7 @@ function deliveriesOf(context: EventsContext, webhookId: string) {
       'e.subject',
       'a.status',
       'a.error',
+      'a.duration_ms',
     ])
     .where('d.webhook_id', '=', webhookId);
 }
@@ -165,6 +167,7 @@ function deliveryOf(row: Awaited<ReturnType<ReturnType<typeof deliveriesOf>['exe
     finishedAt: row.finished_at,
     status: row.status,
     error: row.error,
+    durationMs: row.duration_ms,
   };
 }
 

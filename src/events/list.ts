@@ -26,24 +26,31 @@ export interface EventFilter {
   since?: number | undefined;
 }
 
+/** Where a page of events begins: after one of them in their order, or before one of them, the newest first. */
+export type EventPage = { after: number; limit: number } | { before: number | undefined; limit: number };
+
 /**
- * Events in their order, after one of them. What a caller may see is what it may read now: of a repository that is there by its present
+ * A page of events. What a caller may see is what it may read now: of a repository that is there by its present
  * rights, of one that is gone by its namespace's.
  */
 export async function listEvents(
   context: EventsContext,
   viewer: Viewer,
   filter: EventFilter,
-  page: { after: number; limit: number },
+  page: EventPage,
 ): Promise<{ events: BerthEvent[]; more: boolean }> {
-  const conditions = [sql`e.seq > ${page.after}`, mayRead(context, viewer)];
+  const newestFirst = 'before' in page;
+  const start = newestFirst ? sql`e.seq < ${page.before ?? Number.MAX_SAFE_INTEGER}` : sql`e.seq > ${page.after}`;
+  const conditions = [start, mayRead(context, viewer)];
   if (filter.repository !== undefined) conditions.push(sql`e.repository = ${filter.repository}`);
   if (filter.namespace !== undefined) conditions.push(sql`e.namespace = ${filter.namespace}`);
   if (filter.stack !== undefined) conditions.push(sql`e.stack = ${filter.stack}`);
   if (filter.kinds !== undefined) conditions.push(sql`e.kind ${among(context, filter.kinds, 'text')}`);
   if (filter.since !== undefined) conditions.push(sql`e.at >= ${filter.since}`);
   const { rows } = await sql<EventRow>`select e.* from events e left join repositories r on r.id = e.repository_id
-    where ${sql.join(conditions, sql` and `)} order by e.seq limit ${page.limit + 1}`.execute(context.database.read);
+    where ${sql.join(conditions, sql` and `)} order by e.seq ${newestFirst ? sql`desc` : sql`asc`} limit ${page.limit + 1}`.execute(
+    context.database.read,
+  );
   return { events: rows.slice(0, page.limit).map(eventOf), more: rows.length > page.limit };
 }
 

@@ -63,7 +63,7 @@ export async function send(context: EventsContext, message: Message): Promise<At
     const address = await within(signal, allowedAddress(context.addresses, target.hostname, message.trusted));
     const { host, hostname } = target;
     target.hostname = address.includes(':') ? `[${address}]` : address;
-    const response = await fetch(target, {
+    const response = await context.fetch(target, {
       method: 'POST',
       body: message.body,
       redirect: 'manual',

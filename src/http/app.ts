@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { RegistryContext } from '../registry/context.ts';
+import type { PullThrough } from '../upstreams/cache/pull-through.ts';
 import { apiProtocol } from './api/protocol.ts';
 import type { ApiContext } from './api/route.ts';
 import { type Environment, matcher, mount, mountNotFound } from './dispatch.ts';
@@ -11,6 +12,7 @@ import { v2Protocol } from './v2/protocol.ts';
 
 export interface AppContext {
   registry: RegistryContext;
+  through: PullThrough;
   api: ApiContext;
   token: TokenContext;
   operations: OperationsSources;
@@ -22,14 +24,15 @@ export function createApp(
   context: AppContext,
   environment: Environment,
 ): (request: Request) => Response | Promise<Response> {
-  const v2 = matcher(environment, v2Protocol(context.registry, environment), '/v2');
+  const v2 = matcher(environment, v2Protocol({ ...context.registry, through: context.through }, environment), '/v2');
   // Hono's router takes `…/:name{.+}` before `…/:name{.+}/grants`, in whatever order they come.
   const api = matcher(environment, apiProtocol(context.api, environment), '/api');
   const app = new Hono();
   mount(app, environment, tokenProtocol(environment, context.token));
   mount(app, environment, pageProtocol(environment, context.page));
   const rest = operationsProtocol(environment, context.operations);
-  mount(app, environment, rest);
+  // They come every few seconds, and nobody looks at how.
+  mount(app, { ...environment, tracing: undefined }, rest);
   mountNotFound(app, environment, rest, '*', (request) => pageNotFound(context.page, request));
   return (request) => v2(request) ?? api(request) ?? app.fetch(request);
 }

@@ -9,6 +9,7 @@ import type { Instruments } from './instruments.ts';
 import type { PublicAddress } from './public-address.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { type BerthRequest, type Connection, contentLength, HttpRequest, refusalOf } from './request.ts';
+import { describeRequest, type RequestSpan, type RequestTracing, spanName } from './request-tracing.ts';
 import { byPath, compilePath, decoded, pathOf, type Route } from './route.ts';
 import { requireSameOrigin } from './same-origin.ts';
 
@@ -24,6 +25,8 @@ export interface Environment {
   rateLimits: RateLimits | undefined;
   /** A request that takes longer is logged as slow, in ms; 0 for none. */
   slowMs: number;
+  /** undefined: no request is traced. */
+  tracing: RequestTracing | undefined;
 }
 
 /** How one protocol of ours answers: /v2/ with the distribution protocol's bodies, /api/ with problem details. */
@@ -179,13 +182,30 @@ function handleUnknown<Handler>(
   });
 }
 
-/** Runs `work` and never throws: an error becomes the protocol's error body. Then the log line and the metrics. */
-async function answer<Handler>(
+function answer<Handler>(
   environment: Environment,
   protocol: Protocol<Handler>,
   route: string,
   request: BerthRequest,
   work: (request: BerthRequest) => Promise<Response>,
+): Promise<Response> {
+  const { tracing } = environment;
+  if (tracing === undefined) return respond(environment, protocol, route, request, work, undefined);
+  const parent = { traceparent: request.header('traceparent'), tracestate: request.header('tracestate') };
+  const name = spanName(request.raw.method, route);
+  return tracing.request(name, parent, (span) =>
+    respond(environment, protocol, route, request, work, span.sampled ? span : undefined),
+  );
+}
+
+/** Runs `work` and never throws: an error becomes the protocol's error body. Then the metrics, the trace and the log line. */
+async function respond<Handler>(
+  environment: Environment,
+  protocol: Protocol<Handler>,
+  route: string,
+  request: BerthRequest,
+  work: (request: BerthRequest) => Promise<Response>,
+  span: RequestSpan | undefined,
 ): Promise<Response> {
   const started = performance.now();
   const { raw } = request;
@@ -201,8 +221,11 @@ async function answer<Handler>(
   response.headers.set('X-Request-Id', request.id);
   const seconds = (performance.now() - started) / 1000;
   environment.instruments.observe(route, raw.method, response.status, seconds);
-  logRequest(environment.log, request, response.status, seconds, problem);
-  if (environment.slowMs > 0 && seconds * 1_000 > environment.slowMs) logSlow(environment.log, route, request, seconds);
+  if (span !== undefined) describeRequest(span, route, request, response.status, problem?.told);
+  logRequest(environment.log, request, response.status, seconds, problem, span);
+  if (environment.slowMs > 0 && seconds * 1_000 > environment.slowMs) {
+    logSlow(environment.log, route, request, seconds, span);
+  }
   return response;
 }
 
@@ -229,7 +252,13 @@ function methodNotAllowed<Handler>(protocol: Protocol<Handler>, request: BerthRe
 const SMALL_BODY = 1024 * 1024;
 
 /** How long a large body takes is the client's affair. */
-function logSlow(log: Logger, route: string, request: BerthRequest, seconds: number): void {
+function logSlow(
+  log: Logger,
+  route: string,
+  request: BerthRequest,
+  seconds: number,
+  span: RequestSpan | undefined,
+): void {
   const chunked = request.header('transfer-encoding') !== null;
   if (chunked || (contentLength(request) ?? 0) > SMALL_BODY) return;
   log.warn(
@@ -241,6 +270,7 @@ function logSlow(log: Logger, route: string, request: BerthRequest, seconds: num
       ms: Math.round(seconds * 1_000),
       client: request.source,
       who: request.identity.name,
+      ...traceOf(span),
     },
     'slow request',
   );
@@ -260,6 +290,7 @@ function logRequest(
   status: number,
   seconds: number,
   problem: { told: OciError; cause: unknown } | undefined,
+  span: RequestSpan | undefined,
 ): void {
   const { method } = request.raw;
   const level = levelOf(method, status);
@@ -275,7 +306,13 @@ function logRequest(
       agent: request.header('user-agent')?.slice(0, 200),
       ...(problem === undefined ? {} : { code: problem.told.code, reason: problem.told.message }),
       ...(problem?.cause === undefined ? {} : { err: problem.cause }),
+      ...traceOf(span),
     },
     'request',
   );
+}
+
+/** OpenTelemetry "Trace Context in non-OTLP Log Formats". */
+function traceOf(span: RequestSpan | undefined): { trace_id?: string; span_id?: string } {
+  return span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }

@@ -78,8 +78,11 @@ export function parseBasic(value: string): { name: string; secret: string } {
 function callerOf(bearer: Bearer): Caller {
   const { subject } = bearer;
   if (subject.kind === 'anonymous') return { identity: ANONYMOUS, bearer };
-  const limit = { credential: 'token', level: 'read', repository: null } as const;
-  return { identity: namedBy(subject.kind, subject, limit), bearer };
+  const { kind, tokenId, parentTokenId } = subject;
+  const limit: Limit = { credential: 'token', level: 'read', repository: null };
+  if (tokenId !== undefined) limit.tokenId = tokenId;
+  if (parentTokenId !== undefined) limit.parentTokenId = parentTokenId;
+  return { identity: namedBy(kind, subject, limit), bearer };
 }
 
 function namedBy(kind: 'user' | 'robot' | 'agent', { id, name }: BearerSubject, limit: Limit): Identity {

@@ -1,11 +1,11 @@
 import { problemProtocol } from './api/problem.ts';
+import { type Checks, outcomeOf } from './checks.ts';
 import type { Environment, Protocol } from './dispatch.ts';
 import type { BerthRequest } from './request.ts';
 import type { Route } from './route.ts';
 
 export interface OperationsSources {
-  /** Throws when the part does not answer. */
-  checks: Record<string, () => Promise<void>>;
+  checks: Checks;
   /** False from SIGTERM on, so that a load balancer looks elsewhere while transfers end. */
   accepting: () => boolean;
   /** The exposition of all workers, in Prometheus' text format. */
@@ -29,14 +29,9 @@ export function operationsProtocol(environment: Environment, sources: Operations
 
 async function ready({ checks, accepting }: OperationsSources): Promise<Response> {
   if (!accepting()) return Response.json({ status: 'stopping' }, { status: 503 });
-  const results: Record<string, string> = {};
-  for (const [name, check] of Object.entries(checks)) {
-    const late = Bun.sleep(CHECK_WITHIN_MS).then(() => Promise.reject(new Error('no answer in time')));
-    results[name] = await Promise.race([check(), late]).then(
-      () => 'ok',
-      (error: unknown) => (error instanceof Error ? error.message : 'failed'),
-    );
-  }
+  const names = Object.keys(checks);
+  const found = await Promise.all(Object.values(checks).map((check) => outcomeOf(check, CHECK_WITHIN_MS)));
+  const results = Object.fromEntries(names.map((name, i) => [name, found[i]]));
   const ok = Object.values(results).every((result) => result === 'ok');
   return Response.json({ status: ok ? 'ok' : 'failing', checks: results }, { status: ok ? 200 : 503 });
 }

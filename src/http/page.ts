@@ -27,6 +27,7 @@ export const PAGE_ROUTES: readonly Route<PageHandler>[] = [
   { method: 'GET', path: '/account/*', access: 'none', handler: showDocument },
   { method: 'GET', path: '/organizations', access: 'none', handler: showDocument },
   { method: 'GET', path: '/o/*', access: 'none', handler: showDocument },
+  { method: 'GET', path: '/webhooks/*', access: 'none', handler: showDocument },
   { method: 'GET', path: '/admin', access: 'none', handler: showDocument },
   { method: 'GET', path: '/admin/*', access: 'none', handler: showDocument },
   { method: 'HEAD', path: '/', access: 'none', handler: showDocument },

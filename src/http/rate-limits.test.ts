@@ -7,9 +7,16 @@ const TEN_A_SECOND = { requests: 10, perMs: 1_000 };
 
 function limitsOf(policy: Partial<RateLimitsPolicy>, table = new ArrayBuffer(RATE_LIMIT_TABLE_BYTES)) {
   let now = 1_000_000;
-  const limits = new RateLimits({ address: undefined, account: undefined, ...policy }, table, () => now);
+  const refused: string[] = [];
+  const limits = new RateLimits(
+    { address: undefined, account: undefined, token: undefined, ...policy },
+    table,
+    () => now,
+    (limit) => refused.push(limit),
+  );
   return {
     table,
+    refused,
     limits,
     advance: (ms: number) => {
       now += ms;
@@ -36,6 +43,20 @@ const user = (id: string): Identity => ({
   name: id,
   administrator: false,
   limit: { credential: 'password', level: 'admin', repository: null },
+});
+
+const withToken = (id: string, tokenId: string, parentTokenId?: string): Identity => ({
+  kind: 'user',
+  id,
+  name: id,
+  administrator: false,
+  limit: {
+    credential: 'token',
+    tokenId,
+    ...(parentTokenId === undefined ? {} : { parentTokenId }),
+    level: 'read',
+    repository: null,
+  },
 });
 
 describe('rate limits', () => {
@@ -83,6 +104,28 @@ describe('rate limits', () => {
     expect(both.through(20)).toBe(10);
     const one = limitsOf({ account: TEN_A_SECOND });
     expect(one.through(100)).toBe(100);
+  });
+
+  test('of tokens are each token own, together with those that were got with it', () => {
+    const { through, refused, limits } = limitsOf({ token: TEN_A_SECOND });
+    expect(through(20, withToken('alice', 't1'))).toBe(10);
+    expect(through(20, withToken('alice', 't2'))).toBe(10);
+    expect(through(7, withToken('alice', 't3'))).toBe(7);
+    expect(through(7, withToken('alice', 't4', 't3'))).toBe(3);
+    expect(through(7, withToken('alice', 't5', 't3'))).toBe(0);
+    // A password has no token.
+    expect(through(100, user('alice'))).toBe(100);
+    expect(refused).toEqual(Array.from({ length: 31 }, () => 'token'));
+    const once = () => limits.count(withToken('alice', 't1'), () => '192.0.2.1');
+    expect(once).toThrow('too many requests with one access token of alice: 10 are allowed in 1 s; try again in 1 s');
+  });
+
+  test('of a token and of its account hold both, and a request that the one refuses takes nothing of the other', () => {
+    const { through, refused } = limitsOf({ token: { requests: 3, perMs: 1_000 }, account: TEN_A_SECOND });
+    expect(through(5, withToken('alice', 't1'))).toBe(3);
+    expect(through(5, withToken('alice', 't2'))).toBe(3);
+    expect(through(5, user('alice'))).toBe(4);
+    expect(refused).toEqual(['token', 'token', 'token', 'token', 'account']);
   });
 
   test('hold over all who share the table', () => {

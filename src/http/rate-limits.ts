@@ -13,7 +13,11 @@ export interface RateLimitsPolicy {
   address: Rate | undefined;
   /** Of a user, robot or agent, whatever the address. */
   account: Rate | undefined;
+  /** Of an access token, whatever the address, together with those that were got with it. */
+  token: Rate | undefined;
 }
+
+export type RateLimitKind = keyof RateLimitsPolicy;
 
 /** Numbers that a place takes in a table: a fingerprint of the key, and when its allowance is whole again. */
 const ENTRY = 2;
@@ -36,6 +40,8 @@ export class RateLimits {
     readonly policy: RateLimitsPolicy,
     table: ArrayBuffer,
     readonly now: () => number,
+    /** Told of each request that is refused. */
+    readonly refused: (limit: RateLimitKind) => void = () => {},
   ) {
     this.#table = new Float64Array(table);
   }
@@ -51,14 +57,20 @@ export class RateLimits {
       const rate = this.policy.address;
       if (rate === undefined) return;
       const address = source();
-      this.#take(rate, `address ${networkOf(address)}`, `requests without a log-in from ${address}`);
-    } else {
-      const rate = this.policy.account;
-      if (rate !== undefined) this.#take(rate, `${identity.kind} ${identity.id}`, `requests of ${identity.name}`);
+      this.#take('address', rate, `address ${networkOf(address)}`, `requests without a log-in from ${address}`);
+      return;
+    }
+    const { account, token } = this.policy;
+    const id = identity.limit.parentTokenId ?? identity.limit.tokenId;
+    if (token !== undefined && id !== undefined) {
+      this.#take('token', token, `token ${id}`, `requests with one access token of ${identity.name}`);
+    }
+    if (account !== undefined) {
+      this.#take('account', account, `${identity.kind} ${identity.id}`, `requests of ${identity.name}`);
     }
   }
 
-  #take({ requests, perMs }: Rate, key: string, what: string): void {
+  #take(limit: RateLimitKind, { requests, perMs }: Rate, key: string, what: string): void {
     const now = this.now();
     const place = this.#placeOf(key);
     const each = perMs / requests;
@@ -66,6 +78,7 @@ export class RateLimits {
     const wait = whole + each - perMs - now;
     // Times of today are exact to a quarter of a microsecond.
     if (wait > 0.01) {
+      this.refused(limit);
       const seconds = Math.ceil(wait / 1_000);
       throw new OciError(
         'TOOMANYREQUESTS',

@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import { claimBlob } from './blob-claims.ts';
 import { linkBlob } from './blobs.ts';
+import { refuseCached } from './cache-prefixes.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import { checkRoom } from './quotas.ts';
 import { ensureRepository } from './repositories.ts';
@@ -11,7 +12,7 @@ import { ensureRepository } from './repositories.ts';
  * verified the digest, or trusts the file's name; nothing may change the file afterwards.
  *
  * @returns whether the bytes were shared or copied
- * @throws OciError DENIED for a former name, or when the namespace has no room; FileRefusedError, RangeError
+ * @throws OciError DENIED for a former name, below a cache, or when the namespace has no room; FileRefusedError, RangeError
  */
 export async function adoptFile(
   context: RegistryContext,
@@ -20,6 +21,8 @@ export async function adoptFile(
   actor: Actor,
 ): Promise<'linked' | 'copied'> {
   const { path, digest, size } = file;
+  await refuseCached(context.caches, name);
+  context.database.requireRoom();
   await checkRoom(context, name, { digest, size });
   await claimBlob(context, digest, size);
   const done = await context.store.importFile(path, digest, size);
@@ -27,7 +30,7 @@ export async function adoptFile(
   await context.database.transaction(async (tx) => {
     const repository = await ensureRepository(context, tx, name, actor);
     await linkBlob(context, tx, repository.id, digest, size);
-  });
+  }, 'growth');
   context.onStep('blob-linked');
   return done;
 }

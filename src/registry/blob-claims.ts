@@ -20,19 +20,21 @@ export async function claimBlob(context: RegistryContext, digest: Digest, size: 
   const deadline = context.now() + WAIT_FOR_REMOVAL_MS;
   for (let tries = 0; ; tries++) {
     const protectedUntil = context.now() + context.policy.graceMs;
-    const claimed = await context.database.relaxedTransaction((tx) =>
-      tx
-        .insertInto('blobs')
-        .values({ digest, size, state: 'pending', protected_until: protectedUntil })
-        .onConflict((conflict) =>
-          conflict
-            .column('digest')
-            .doUpdateSet({
-              protected_until: sql`case when blobs.protected_until > excluded.protected_until then blobs.protected_until else excluded.protected_until end`,
-            })
-            .where('blobs.state', '<>', 'deleting'),
-        )
-        .executeTakeFirst(),
+    const claimed = await context.database.relaxedTransaction(
+      (tx) =>
+        tx
+          .insertInto('blobs')
+          .values({ digest, size, state: 'pending', protected_until: protectedUntil })
+          .onConflict((conflict) =>
+            conflict
+              .column('digest')
+              .doUpdateSet({
+                protected_until: sql`case when blobs.protected_until > excluded.protected_until then blobs.protected_until else excluded.protected_until end`,
+              })
+              .where('blobs.state', '<>', 'deleting'),
+          )
+          .executeTakeFirst(),
+      'growth',
     );
     if ((claimed.numInsertedOrUpdatedRows ?? 0n) > 0n) {
       context.onStep('blob-claimed');

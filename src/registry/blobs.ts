@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
 import { type StoredBlob, StoreUnavailableError } from '../storage/blob-store.ts';
+import { refuseCached } from './cache-prefixes.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import { addContent, dropContent } from './namespace-content.ts';
 import { BEFORE_NAMES, ensureRepository, getRepository } from './repositories.ts';
@@ -51,7 +52,7 @@ export async function readBlob(context: RegistryContext, name: RepositoryName, d
 /**
  * Makes a blob of `from` a blob of `name` too, without its bytes travelling (end-11). False when `from` does not have it.
  *
- * @throws OciError DENIED when `name` is a former name of a repository
+ * @throws OciError DENIED when `name` is a former name of a repository, or below a cache
  */
 export async function mountBlob(
   context: RegistryContext,
@@ -60,8 +61,10 @@ export async function mountBlob(
   from: RepositoryName,
   actor: Actor,
 ): Promise<boolean> {
+  await refuseCached(context.caches, name);
   const blob = await context.pull.blob(from, digest);
   if (blob === undefined || (await context.store.stat(digest)) !== blob.size) return false;
+  context.database.requireRoom();
   const now = context.now();
   return context.database.transaction(async (tx) => {
     const source = await tx
@@ -75,7 +78,7 @@ export async function mountBlob(
     await linkBlob(context, tx, repository.id, digest, blob.size);
     await context.mounted(tx, actor, { repository: name, from, digest, size: blob.size });
     return true;
-  });
+  }, 'growth');
 }
 
 /** Repositories that have a blob, for a mount without `from` (OCI Distribution 1.1 "Mounting a blob from another repository"). */

@@ -4,6 +4,7 @@ import type { Schema, Visibility } from '../database/schema.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference, RepositoryName } from '../oci/names.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
+import type { CachePrefixes } from './cache-prefixes.ts';
 import type { FactCache } from './fact-cache.ts';
 import type { PullReader } from './pull-reader.ts';
 import type { PullTimes } from './pull-times.ts';
@@ -39,6 +40,8 @@ export interface RegistryContext {
   pullTimes: PullTimes;
   facts: FactCache;
   hashes: UploadHashes;
+  /** Names that are another registry's; undefined: none are, or it is their cache that writes. */
+  caches?: CachePrefixes | undefined;
   policy: RegistryPolicy;
   /** Of a repository that a push makes. */
   defaultVisibility: Visibility;

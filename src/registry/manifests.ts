@@ -5,6 +5,7 @@ import { OciError } from '../oci/errors.ts';
 import { type ManifestTarget, parseManifest } from '../oci/manifest.ts';
 import type { Reference, RepositoryName } from '../oci/names.ts';
 import { greatest, manifestsNaming } from './blobs.ts';
+import { refuseCached } from './cache-prefixes.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import { addContent, dropContent } from './namespace-content.ts';
 import type { PulledManifest } from './pull-reader.ts';
@@ -18,6 +19,8 @@ export interface PutManifest {
   contentType: string | null;
   precondition: TagPrecondition;
   actor: Actor;
+  /** Whether what it names may come later, or never: for a cache. */
+  partial?: boolean;
 }
 
 /** Rows that one statement names; SQLite takes 32,766 values. */
@@ -66,13 +69,14 @@ export async function statManifest(
  * repository, except foreign layers and a missing subject. On return it is durable.
  *
  * @throws OciError MANIFEST_INVALID, MANIFEST_TOO_LARGE, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, PRECONDITION_FAILED, DENIED (immutable
- *   tag, former name of a repository)
+ *   tag, former name of a repository, below a cache)
  */
 export async function putManifest(
   context: RegistryContext,
   put: PutManifest,
-): Promise<{ digest: Digest; subject: Digest | undefined }> {
+): Promise<{ digest: Digest; subject: Digest | undefined; repositoryId: number }> {
   const { bytes, reference } = put;
+  await refuseCached(context.caches, put.name);
   const manifest = parseManifest(bytes, put.contentType);
   const digest = digestOf(bytes, reference.kind === 'digest' ? digestAlgorithm(reference.digest) : 'sha256');
   if (reference.kind === 'digest' && reference.digest !== digest) {
@@ -81,10 +85,11 @@ export async function putManifest(
       uploaded: digest,
     });
   }
+  context.database.requireRoom();
   const now = context.now();
-  await context.database.transaction(async (tx) => {
+  const repositoryId = await context.database.transaction(async (tx) => {
     const repository = await ensureRepository(context, tx, put.name, put.actor);
-    await protectTargets(context, tx, repository.id, manifest.targets);
+    await protectTargets(context, tx, repository.id, manifest.targets, put.partial ?? false);
     const protectedUntil = now + context.policy.graceMs;
     const size = bytes.byteLength;
     const inserted = await tx
@@ -134,9 +139,10 @@ export async function putManifest(
       await context.record(tx, put.actor, { action: 'manifest.push', subject: `${put.name}@${digest}`, facts });
     }
     context.onStep('manifest-written');
-  });
+    return repository.id;
+  }, 'growth');
   context.onStep('manifest-committed');
-  return { digest, subject: manifest.subject };
+  return { digest, subject: manifest.subject, repositoryId };
 }
 
 /**
@@ -242,7 +248,7 @@ async function lockManifest(
 }
 
 /**
- * Checks that all targets are in the repository and keeps garbage collection off them, in one statement a kind: a row
+ * Checks that all targets are in the repository, unless it may have a part of them, and keeps garbage collection off them, in one statement a kind: a row
  * that is there is touched, so one that is being removed is waited for and then missed.
  */
 async function protectTargets(
@@ -250,6 +256,7 @@ async function protectTargets(
   tx: Transaction<Schema>,
   repositoryId: number,
   targets: readonly ManifestTarget[],
+  partial: boolean,
 ): Promise<void> {
   const until = context.now() + context.policy.graceMs;
   const manifests = targets.filter((target) => target.kind === 'manifest').map((target) => target.digest);
@@ -263,7 +270,7 @@ async function protectTargets(
         .where('repository_id', '=', repositoryId)
         .where('digest', 'in', batch)
         .executeTakeFirst();
-      if (touched.numUpdatedRows === BigInt(batch.length)) continue;
+      if (partial || touched.numUpdatedRows === BigInt(batch.length)) continue;
       const rows = await tx
         .selectFrom(table)
         .select('digest')

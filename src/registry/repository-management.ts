@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Schema, Visibility } from '../database/schema.ts';
 import { OciError } from '../oci/errors.ts';
 import type { RepositoryName } from '../oci/names.ts';
+import { refuseCached } from './cache-prefixes.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import { insertRepository, lockNames, missingRepository, presentName } from './repositories.ts';
 
@@ -25,7 +26,7 @@ export interface RepositoryDetails extends RepositorySummary {
 /**
  * Makes an empty repository.
  *
- * @throws OciError NAME_TAKEN when there is one, or one had the name
+ * @throws OciError NAME_TAKEN when there is one, or one had the name; DENIED below a cache
  */
 export async function createRepository(
   context: RegistryContext,
@@ -33,6 +34,7 @@ export async function createRepository(
   actor: Actor,
 ): Promise<void> {
   const { name, visibility = context.defaultVisibility, description = '' } = repository;
+  await refuseCached(context.caches, name);
   await context.database.transaction(async (tx) => {
     await lockNames(context, tx, [name]);
     const there = await tx.selectFrom('repositories').select('id').where('name', '=', name).executeTakeFirst();

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import { OciError } from '../oci/errors.ts';
 import { isRepositoryName, namespaceOf, type RepositoryName } from '../oci/names.ts';
+import { refuseCached } from './cache-prefixes.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import { moveContent } from './namespace-content.ts';
 import { applyDefaultQuota } from './quotas.ts';
@@ -18,7 +19,8 @@ export interface FormerName {
  * Gives a repository another name, maybe in another namespace. The one it had becomes a former name: digests stay pullable under it,
  * tags do not, and nothing can be pushed there. A push that is under way is done before, or is refused.
  *
- * @throws OciError NAME_UNKNOWN, CONFLICT when it has the name already, NAME_TAKEN when another one has it or had it
+ * @throws OciError NAME_UNKNOWN, CONFLICT when it has the name already, NAME_TAKEN when another one has it or had it; DENIED from and to
+ *   below a cache
  */
 export async function renameRepository(
   context: RegistryContext,
@@ -27,6 +29,8 @@ export async function renameRepository(
   actor: Actor,
 ): Promise<void> {
   if (from === to) throw new OciError('CONFLICT', `to: it is called ${to} already`, { name: to });
+  await refuseCached(context.caches, from);
+  await refuseCached(context.caches, to, 'to');
   const renamed = await context.database.transaction(async (tx) => {
     await lockNames(context, tx, [from, to]);
     const id = await takeRepository(context, tx, from);

@@ -132,19 +132,21 @@ export function interposed(
   const { database } = context;
   const around =
     (run: Database['transaction']): Database['transaction'] =>
-    async (work) => {
+    async (work, kind) => {
       await moments.beforeTransaction?.();
       return run(async (tx) => {
         const result = await work(tx);
         await moments.beforeCommit?.();
         return result;
-      });
+      }, kind);
     };
   const wrapped: Database = {
     kind: database.kind,
     read: database.read,
-    transaction: around((work) => database.transaction(work)),
-    relaxedTransaction: around((work) => database.relaxedTransaction(work)),
+    transaction: around((work, kind) => database.transaction(work, kind)),
+    relaxedTransaction: around((work, kind) => database.relaxedTransaction(work, kind)),
+    requireRoom: () => database.requireRoom(),
+    check: () => database.check(),
     prepare: (query) => database.prepare(query),
     version: () => database.version(),
     snapshot: (work) => database.snapshot(work),

@@ -5,6 +5,7 @@ import type { ByteRange } from '../oci/ranges.ts';
 import { isUploadId } from '../storage/blob-store.ts';
 import { claimBlob } from './blob-claims.ts';
 import { linkBlob } from './blobs.ts';
+import { refuseCached } from './cache-prefixes.ts';
 import type { Actor, RegistryContext } from './context.ts';
 import { checkRoom, mostUploadBytes, uploadTooLarge } from './quotas.ts';
 import { ensureRepository } from './repositories.ts';
@@ -28,8 +29,10 @@ export interface UploadChunk {
   signal?: AbortSignal | undefined;
 }
 
-/** OCI Distribution 1.1 "Pushing blobs", end-4a. @throws OciError DENIED for a former name of a repository */
+/** OCI Distribution 1.1 "Pushing blobs", end-4a. @throws OciError DENIED for a former name of a repository, and below a cache */
 export async function startUpload(context: RegistryContext, name: RepositoryName, actor: Actor): Promise<Upload> {
+  await refuseCached(context.caches, name);
+  context.database.requireRoom();
   const id = context.newId();
   const now = context.now();
   await context.database.relaxedTransaction(async (tx) => {
@@ -48,7 +51,7 @@ export async function startUpload(context: RegistryContext, name: RepositoryName
         hashed_bytes: 0,
       })
       .execute();
-  });
+  }, 'growth');
   context.onStep('upload-started');
   return { id, size: 0 };
 }
@@ -82,6 +85,7 @@ export async function appendUpload(
   id: string,
   chunk: UploadChunk,
 ): Promise<Upload> {
+  context.database.requireRoom();
   return holdUpload(context, { name, id }, async (signal, hold) => {
     const { size, running } = await append(context, { name, id }, chunk, signal);
     hold.hashed = running && { digest: digestFrom(running), bytes: size };
@@ -104,6 +108,7 @@ export async function completeUpload(
   digest: Digest,
   chunk: UploadChunk,
 ): Promise<void> {
+  context.database.requireRoom();
   await holdUpload(context, { name, id }, async (signal, hold) => {
     const before = (await context.store.uploadSize(id)) ?? 0;
     const { size, running } = await append(context, { name, id }, chunk, signal, digestAlgorithm(digest));
@@ -134,7 +139,7 @@ export async function completeUpload(
       // It went with its repository, which was deleted meanwhile.
       if (numDeletedRows === 0n) throw unknownUpload(id);
       await linkBlob(context, tx, hold.repositoryId, digest, size);
-    });
+    }, 'growth');
     hold.ended = true;
     context.onStep('blob-linked');
   });
@@ -195,6 +200,7 @@ async function append(
       over = size - start + bytes.byteLength > limit;
       beyondQuota = size + bytes.byteLength > most;
       if (over || beyondQuota) break;
+      context.database.requireRoom();
       await writing;
       const { byteLength } = bytes;
       writing = writer.write(bytes).then(() => release(bytes));

@@ -162,9 +162,12 @@ async function verifyReferences(
         .onRef('m.digest', '=', 'r.target')
         .on('r.kind', '=', 'manifest'),
     )
+    .leftJoin('cache_repositories as c', 'c.repository_id', 'r.repository_id')
     .select(['r.manifest', 'r.target', 'r.kind'])
     .where('l.digest', 'is', null)
     .where('m.digest', 'is', null)
+    // What a cache has fetched a part of is whole as it is.
+    .where('c.repository_id', 'is', null)
     .execute();
   for (const { manifest, target, kind } of dangling) {
     const detail = `${kind} ${target} is not in the repository`;

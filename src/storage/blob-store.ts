@@ -40,6 +40,12 @@ export interface BlobStore {
   readUpload(id: string): Promise<ReadableStream<Uint8Array> | undefined>;
 
   /**
+   * Bytes of an upload from `offset` on, `most` at most, also while it grows; none when it is no longer than that. Undefined when it is
+   * not there.
+   */
+  readUploadPart(id: string, offset: number, most: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+
+  /**
    * Makes an upload the blob `digest`, atomically: the blob is there whole or not at all. Durable on return: a power
    * cut after it loses nothing. The caller has verified the digest. Replaces an equal blob; the
    * upload is gone after, also when its bytes could not be made durable.
@@ -59,6 +65,9 @@ export interface BlobStore {
 
   /** Every upload, in no given order. */
   listUploads(): AsyncIterable<StoredUploadInfo>;
+
+  /** Whether it answers and takes writes; one that is full is well. Throws StoreUnavailableError that says why not. */
+  check(): Promise<void>;
 
   /**
    * What the place can hold in all and what is left of it for this process, in bytes; others may use the same place. Undefined

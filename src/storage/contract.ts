@@ -88,6 +88,17 @@ function uploads(current: Current): void {
     expect(await text(await store.readUpload(UPLOAD))).toBe('one two three');
   });
 
+  test('a part of an upload is read while it grows; none beyond its end, undefined without one', async () => {
+    const { store } = current();
+    expect(await store.readUploadPart(UPLOAD, 0, 4)).toBeUndefined();
+    const writer = await store.openUpload(UPLOAD, 0);
+    await writer.write(bytes('one two'));
+    const part = async (offset: number, most: number) =>
+      String(Buffer.from((await store.readUploadPart(UPLOAD, offset, most)) ?? []));
+    expect([await part(4, 100), await part(1, 2), await part(7, 4), await part(50, 4)]).toEqual(['two', 'ne', '', '']);
+    await writer.close();
+  });
+
   test('bytes beyond the offset are cut off, also when nothing is written after', async () => {
     const { store } = current();
     await append(store, UPLOAD, 0, bytes('kept, not acknowledged'));

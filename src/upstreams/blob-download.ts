@@ -9,6 +9,8 @@ export interface BlobDownload {
   digest: Digest;
   /** As the manifest says; undefined when it is not known. */
   size: number | undefined;
+  /** Where to begin; beyond the beginning the digest is not compared, which is the caller's then. */
+  from?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -21,7 +23,8 @@ const MOST_RESUMPTIONS = 100;
  */
 export async function* downloadBlob(transport: RegistryTransport, blob: BlobDownload): AsyncGenerator<Uint8Array> {
   const hasher = new Bun.CryptoHasher(digestAlgorithm(blob.digest));
-  let offset = 0;
+  const first = blob.from ?? 0;
+  let offset = first;
   let total = blob.size;
   let fruitless = 0;
   for (let resumptions = 0; ; resumptions++) {
@@ -56,6 +59,7 @@ export async function* downloadBlob(transport: RegistryTransport, blob: BlobDown
       await transport.sleep(pause);
     }
   }
+  if (first > 0) return;
   const found = `${digestAlgorithm(blob.digest)}:${hasher.digest('hex')}`;
   if (found !== blob.digest) throw invalid(`${named(blob)}: the ${offset} bytes that it sends are ${found}`);
 }

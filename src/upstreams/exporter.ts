@@ -108,7 +108,7 @@ export async function exportImages(
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_NAME = 'io.containerd.image.name';
 
-async function* tagsOf(context: RegistryContext, name: RepositoryName): AsyncGenerator<Reference> {
+export async function* tagsOf(context: RegistryContext, name: RepositoryName): AsyncGenerator<Reference> {
   for (let last: string | undefined = ''; last !== undefined; ) {
     const page = await listTags(context, name, { last, limit: PAGE });
     for (const tag of page.tags) yield { kind: 'tag', tag };
@@ -116,7 +116,7 @@ async function* tagsOf(context: RegistryContext, name: RepositoryName): AsyncGen
   }
 }
 
-async function referrersOf(context: RegistryContext, name: RepositoryName, subject: Digest): Promise<Digest[]> {
+export async function referrersOf(context: RegistryContext, name: RepositoryName, subject: Digest): Promise<Digest[]> {
   const found: Digest[] = [];
   for (let last: string | undefined = ''; last !== undefined; ) {
     const page = await listReferrers(context, name, subject, { last, limit: PAGE });

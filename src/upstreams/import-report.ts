@@ -29,6 +29,8 @@ export interface ImportResult {
   notes: ImportFault[];
   /** Why it ended before everything was tried. */
   stopped?: string;
+  /** When the source said that it answers again, ms since 1970. */
+  retryAt?: number;
   seconds: number;
 }
 

@@ -19,6 +19,10 @@ export interface ImportOptions {
   /** Whether what has an image as its subject comes along. */
   referrers: boolean;
   signal?: AbortSignal;
+  /** Who pushes, for the histories; `import` without it. */
+  actor?: Actor;
+  /** Whether an error of one image is so of all others, too: then no other is tried. */
+  stops?: (error: unknown) => boolean;
   /** Told of each tag and digest that is done. */
   onImage?: (subject: string, digest: Digest, outcome: 'imported' | 'present') => void;
   /** Bytes done, of those that are known of so far. */
@@ -60,7 +64,7 @@ class Importer {
     this.#context = context;
     this.#source = source;
     this.#options = options;
-    this.#actor = { name: 'import', source: source.where };
+    this.#actor = options.actor ?? { name: 'import', source: source.where };
     this.#result = emptyResult(source.where, options.dryRun);
     this.#blobs = new BlobImporter(context, this.#actor, options, this.#result);
   }
@@ -112,8 +116,11 @@ class Importer {
     if (!concernsOne(error)) throw error;
     const why = error instanceof Error ? error.message : String(error);
     this.#result.faults.push({ subject, why });
+    if (this.#options.stops?.(error)) throw new Stopped(why);
     if (!(error instanceof UpstreamError)) return;
     const { kind } = error.failure;
+    const retryAt = 'retryAt' in error.failure ? error.failure.retryAt : undefined;
+    if (retryAt !== undefined) this.#result.retryAt = Math.max(retryAt, this.#result.retryAt ?? 0);
     if (kind === 'rate-limited') throw new Stopped(`${why}; run it again then, it goes on where it ended`);
     if (kind === 'unavailable' && error.status !== 404) this.#silences++;
     if (this.#silences >= MOST_SILENCES)

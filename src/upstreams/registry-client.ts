@@ -25,6 +25,7 @@ export interface UpstreamDescriptor {
   digest: Digest;
   size: number;
   artifactType?: string | undefined;
+  annotations?: Record<string, string> | undefined;
 }
 
 const ACCEPT = Object.keys(MANIFEST_SHAPES).join(', ');
@@ -43,6 +44,7 @@ const referrersPage = z.object({
         digest: z.string().refine(isDigest, 'not a digest'),
         size: z.number(),
         artifactType: z.string().optional(),
+        annotations: z.record(z.string(), z.string()).optional().catch(undefined),
       }),
     )
     .nullish(),
@@ -63,10 +65,11 @@ export class RegistryClient {
     this.#transport = new RegistryTransport(options);
   }
 
-  /** Whether it answers as a registry, and takes the credentials. @throws UpstreamError */
-  async check(signal?: AbortSignal): Promise<void> {
+  /** Asks whether it is a registry. @returns whether it asked for the credentials, and took them @throws UpstreamError */
+  async check(signal?: AbortSignal): Promise<boolean> {
     const response = await this.#transport.send({ path: '/v2/', scope: '', signal });
     await response.body?.cancel();
+    return this.#transport.loggedIn('');
   }
 
   /** What a reference names, without its bytes. @throws UpstreamError */
@@ -107,13 +110,23 @@ export class RegistryClient {
     return length === null ? undefined : Number(length);
   }
 
-  /** The bytes of a blob, verified when the stream ends; read lazily, so failures come while reading. */
-  blob(name: RepositoryName, digest: Digest, size?: number, signal?: AbortSignal): ReadableStream<Uint8Array> {
+  /**
+   * The bytes of a blob, verified when the stream ends; read lazily, so failures come while reading. With `from` those from there on,
+   * which the caller verifies.
+   */
+  blob(
+    name: RepositoryName,
+    digest: Digest,
+    size?: number,
+    signal?: AbortSignal,
+    from?: number,
+  ): ReadableStream<Uint8Array> {
     const pieces = downloadBlob(this.#transport, {
       path: `${this.#base(name)}/blobs/${digest}`,
       scope: this.#scope(name),
       digest,
       size,
+      from,
       signal,
     });
     return new ReadableStream<Uint8Array>(

@@ -53,6 +53,10 @@ export class RegistryTokens {
     this.#now = options.now;
   }
 
+  get hasCredentials(): boolean {
+    return this.#credentials !== undefined;
+  }
+
   /** What is known already for a scope. */
   known(scope: string): string | undefined {
     if (this.#basic) return this.#basicHeader();
@@ -85,9 +89,11 @@ export class RegistryTokens {
     const realm = this.#realm(bearer.parameters.realm ?? '');
     const { service } = bearer.parameters;
     if (service !== undefined) realm.searchParams.set('service', service);
-    // The scope that the registry names, when it names one: it knows what it needs for this request.
-    const scope = bearer.parameters.scope || wanted;
-    for (const part of scope.split(' ')) if (part !== '') realm.searchParams.append('scope', part);
+    // The scope that the registry names, when it names one: it knows what it needs for this request. It may not name what a mount reads.
+    const [own = '', ...besides] = wanted.split(' ');
+    for (const part of [...(bearer.parameters.scope || own).split(' '), ...besides]) {
+      if (part !== '') realm.searchParams.append('scope', part);
+    }
     const credentials = this.#credentials;
     if (credentials !== undefined) realm.searchParams.set('account', credentials.username);
     const response = await this.#send(realm, credentials === undefined ? {} : { authorization: this.#basicHeader() });

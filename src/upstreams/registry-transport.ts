@@ -26,21 +26,27 @@ export const PATIENT: Patience = {
   idleMs: 60_000,
 };
 
+/** Sends one request. */
+export type Fetch = (url: URL, init: BunFetchRequestInit) => Promise<Response>;
+
 export interface TransportOptions {
   address: RegistryAddress;
   credentials?: UpstreamCredentials | undefined;
   /** Certificates (PEM) of a private authority, besides those that the system trusts. */
   ca?: string | undefined;
+  /** The flag that takes them, for messages; `--ca` without it. */
+  authorityFlag?: string;
   patience?: Partial<Patience>;
+  fetch?: Fetch | undefined;
   now?: () => number;
   sleep?: (ms: number) => Promise<void>;
 }
 
 export interface UpstreamRequest {
-  method?: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
   /** `/v2/…`, or a whole address of the same registry. */
   path: string;
-  /** `repository:NAME:pull` */
+  /** `repository:NAME:pull`; behind a space, what the registry may not ask for by itself. */
   scope: string;
   headers?: Record<string, string>;
   /** Made anew for each try. */
@@ -51,6 +57,7 @@ export interface UpstreamRequest {
 }
 
 const MOST_REDIRECTS = 5;
+const READS = new Set(['GET', 'HEAD']);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const ERROR_MOST_BYTES = 16_384;
 
@@ -65,6 +72,8 @@ export class RegistryTransport {
   readonly sleep: (ms: number) => Promise<void>;
   readonly #tokens: RegistryTokens;
   readonly #ca: string | undefined;
+  readonly #authorityFlag: string;
+  readonly #exchange: Fetch;
 
   constructor(options: TransportOptions) {
     this.address = options.address;
@@ -72,12 +81,19 @@ export class RegistryTransport {
     this.now = options.now ?? Date.now;
     this.sleep = options.sleep ?? Bun.sleep;
     this.#ca = options.ca;
+    this.#authorityFlag = options.authorityFlag ?? '--ca';
+    this.#exchange = options.fetch ?? fetch;
     this.#tokens = new RegistryTokens({
       origin: options.address.origin,
       credentials: options.credentials,
       now: this.now,
       send: (url, headers) => this.#fetch(url, { method: 'GET', headers }),
     });
+  }
+
+  /** Whether the credentials were asked for, for what `scope` stands for, and are taken. */
+  loggedIn(scope: string): boolean {
+    return this.#tokens.hasCredentials && this.#tokens.known(scope) !== undefined;
   }
 
   /** The head of the answer; its body is to be read. @throws UpstreamError */
@@ -191,7 +207,7 @@ export class RegistryTransport {
     const timer = request.body === undefined ? setTimeout(() => late.abort(), this.patience.answerMs) : undefined;
     const signal = request.signal === undefined ? late.signal : AbortSignal.any([late.signal, request.signal]);
     try {
-      return await fetch(url, {
+      return await this.#exchange(url, {
         method: request.method,
         headers: { 'accept-encoding': 'identity', 'user-agent': 'berth', ...request.headers },
         redirect: 'manual',
@@ -205,7 +221,7 @@ export class RegistryTransport {
       request.signal?.throwIfAborted();
       if (late.signal.aborted)
         throw unavailable(`${url.host} did not answer within ${this.patience.answerMs / 1_000} s`, error);
-      throw unreachable(url, error);
+      throw unreachable(url, error, this.#authorityFlag);
     } finally {
       clearTimeout(timer);
     }
@@ -219,9 +235,15 @@ export class RegistryTransport {
     const said = errors === undefined || errors === '' ? '' : ` (${errors})`;
     const { status } = response;
     if (status === 401 || status === 403) {
-      throw new UpstreamError({ kind: 'unauthorized' }, `${told}${said}: it needs a log-in that may read this`, {
-        status,
-      });
+      const writes = !READS.has(request.method ?? 'GET');
+      // Quotas and immutable tags are refused so, too: then the registry's own words say it.
+      const why =
+        writes && status === 403 && said !== '' ? '' : `: it needs a log-in that may ${writes ? 'write' : 'read'} this`;
+      throw new UpstreamError({ kind: 'unauthorized' }, `${told}${said}${why}`, { status });
+    }
+    if (status === 413) {
+      const message = `${told}${said}: it is larger than the registry, or a proxy before it, takes`;
+      throw new UpstreamError({ kind: 'invalid' }, message, { status });
     }
     if (status === 404) {
       if (errors !== undefined || request.method === 'HEAD') {
@@ -267,13 +289,13 @@ const REASONS: Record<string, string> = {
   ETIMEDOUT: 'it does not answer',
 };
 
-function unreachable(url: URL, error: unknown): UpstreamError {
+function unreachable(url: URL, error: unknown, authorityFlag: string): UpstreamError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
   if (/CERT|SELF_SIGNED|VERIFY|ISSUER|ALTNAME/.test(code)) {
     const cause = new Permanent(reason, { cause: error });
     return unavailable(
-      `${url.host}: its certificate is not trusted (${code}); name a private authority's file with --ca`,
+      `${url.host}: its certificate is not trusted (${code}); name a private authority's file with ${authorityFlag}`,
       cause,
     );
   }

@@ -9,6 +9,7 @@ import type { LinkProps } from '@tanstack/react-router';
 export type RepositoryPlace =
   | { view: 'overview' }
   | { view: 'tags' }
+  | { view: 'events' }
   | { view: 'settings' }
   /** The history of a tag. */
   | { view: 'tag'; tag: string }
@@ -25,6 +26,7 @@ function repositorySplat(name: string, place: RepositoryPlace): string {
     case 'overview':
       return name;
     case 'tags':
+    case 'events':
     case 'settings':
       return `${name}/-/${place.view}`;
     case 'tag':
@@ -43,7 +45,9 @@ export function repositoryPlace(splat: string): { name: string; place: Repositor
   if (rest === undefined) return { name: name.replace(/\/$/, ''), place: { view: 'overview' } };
   const [view, first, second, ...others] = rest.replace(/\/$/, '').split('/');
   if (others.length > 0) return undefined;
-  if ((view === 'tags' || view === 'settings') && first === undefined) return { name, place: { view } };
+  if ((view === 'tags' || view === 'events' || view === 'settings') && first === undefined) {
+    return { name, place: { view } };
+  }
   if (first === undefined) return undefined;
   if (view === 'compare' && second !== undefined) return { name, place: { view, from: first, to: second } };
   if (second !== undefined) return undefined;

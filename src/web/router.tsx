@@ -24,6 +24,7 @@ const repositories = () => import('./repositories/pages.tsx');
 const stacks = () => import('./stacks/pages.tsx');
 const organizations = () => import('./organizations/pages.tsx');
 const administration = () => import('./administration/pages.tsx');
+const webhooks = () => import('./webhooks/pages.tsx');
 const gettingStarted = () => import('./getting-started/pages.tsx');
 
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path }) as const;
@@ -81,18 +82,30 @@ const routes = [
   /** A user's or an organization's: members and teams of an organization, robots, roles and audit of both. */
   createRoute({ ...at('/o/$namespace'), component: lazyRouteComponent(organizations, 'OrganizationPage') }),
   createRoute({ ...at('/o/$namespace/$part'), component: lazyRouteComponent(organizations, 'OrganizationPage') }),
+  createRoute({
+    ...at('/webhooks/$webhook'),
+    validateSearch: (search): { delivery?: string } => ({
+      ...(text(search.delivery) && { delivery: String(search.delivery) }),
+    }),
+    component: lazyRouteComponent(webhooks, 'WebhookPage'),
+  }),
   createRoute({ ...at('/admin'), component: lazyRouteComponent(administration, 'UsersPage') }),
   createRoute({ ...at('/admin/invitations'), component: lazyRouteComponent(administration, 'InvitationsPage') }),
   createRoute({ ...at('/admin/organizations'), component: lazyRouteComponent(administration, 'AllOrganizationsPage') }),
   createRoute({ ...at('/admin/storage'), component: lazyRouteComponent(administration, 'StoragePage') }),
   createRoute({ ...at('/admin/quotas'), component: lazyRouteComponent(administration, 'QuotasPage') }),
+  createRoute({ ...at('/admin/retention'), component: lazyRouteComponent(administration, 'RetentionPage') }),
   createRoute({ ...at('/admin/garbage'), component: lazyRouteComponent(administration, 'GarbagePage') }),
   createRoute({ ...at('/admin/garbage/$run'), component: lazyRouteComponent(administration, 'GarbageRunPage') }),
+  createRoute({ ...at('/admin/registries'), component: lazyRouteComponent(administration, 'RegistriesPage') }),
+  createRoute({ ...at('/admin/webhooks'), component: lazyRouteComponent(administration, 'WebhooksPage') }),
+  createRoute({ ...at('/admin/events'), component: lazyRouteComponent(administration, 'EventsPage') }),
   createRoute({
     ...at('/admin/audit'),
     validateSearch: auditFilterOf,
     component: lazyRouteComponent(administration, 'AuditPage'),
   }),
+  createRoute({ ...at('/admin/certificate'), component: lazyRouteComponent(administration, 'CertificatePage') }),
   createRoute({ ...at('/admin/settings'), component: lazyRouteComponent(administration, 'SettingsPage') }),
 ] as const;
 

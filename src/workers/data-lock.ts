@@ -21,7 +21,8 @@ export function lockData(data: string, owner: string): () => void {
   const lock = open(path);
   try {
     lock.run('PRAGMA busy_timeout = 1500');
-    lock.run('PRAGMA journal_mode = DELETE');
+    // Nothing is ever committed; a journal file would want room on a disk that may be full.
+    lock.run('PRAGMA journal_mode = MEMORY');
     lock.run('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
@@ -32,8 +33,17 @@ export function lockData(data: string, owner: string): () => void {
     }
     throw unusable(data, error);
   }
-  writeFileSync(ownerPath, owner);
+  try {
+    writeFileSync(ownerPath, owner);
+  } catch (error) {
+    // It is only for a message, and the disk may be full.
+    if (!isFull(error)) throw unusable(ownerPath, error);
+  }
   return () => lock.close();
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 function open(path: string): BunSqlite {

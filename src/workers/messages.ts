@@ -8,6 +8,7 @@ export type FromWorker =
   | { kind: 'failed'; reason: string }
   | { kind: 'metrics-wanted'; request: number }
   | { kind: 'garbage-wanted'; run: GarbageOrder }
+  | { kind: 'backup-wanted'; run: string }
   | { kind: 'metrics'; request: string; metrics: WorkerMetrics };
 
 export type FromSupervisor =
@@ -15,6 +16,7 @@ export type FromSupervisor =
   | { kind: 'stop' }
   | { kind: 'garbage'; totals: GarbageTotals }
   | { kind: 'garbage-ended'; run: string }
+  | { kind: 'backup-ended'; run: string; reason: string | undefined }
   | { kind: 'report-metrics'; request: string }
   | { kind: 'all-metrics'; request: number; metrics: WorkerMetrics[] };
 

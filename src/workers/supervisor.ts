@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import { type Settings, usualWorkers } from '../config/settings.ts';
 import type { GarbageTotals } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
+import { backupPlan } from './backup-plan.ts';
+import { BackupProcess } from './backup-process.ts';
 import { lockData } from './data-lock.ts';
 import type { GarbageOrder, WorkerMetrics } from './messages.ts';
 import type { WorkerOrder } from './order.ts';
@@ -29,7 +31,7 @@ interface Worker {
 
 /**
  * `berth serve`: takes the data directory, brings it up to date, starts workers that share the port, replaces one
- * that dies, and runs garbage collections, scheduled or asked for, as processes of their own. It serves no request itself.
+ * that dies, and runs garbage collections and backups, scheduled or asked for, as processes of their own. It serves no request itself.
  */
 export class Supervisor {
   readonly settings: Settings;
@@ -53,12 +55,15 @@ export class Supervisor {
   #starts = 0;
   #stopping = false;
   readonly #collecting = new Set<Subprocess>();
+  readonly #backups: BackupProcess | undefined;
   #collectionTimer: Timer | undefined;
 
   private constructor(settings: Settings, unlock: () => void) {
     this.settings = settings;
     this.#unlock = unlock;
     this.#log = createLog(settings.logLevel, { worker: 0 });
+    const plan = backupPlan(settings, process.env);
+    this.#backups = plan && new BackupProcess(settings, plan, this.#log);
   }
 
   /**
@@ -97,11 +102,12 @@ export class Supervisor {
     this.#stopping = true;
     clearTimeout(this.#collectionTimer);
     for (const child of this.#collecting) child.kill('SIGTERM');
+    const backups = this.#backups?.stop();
     this.#log.info('stopping');
     for (const worker of this.#workers.values()) worker.process.send({ kind: 'stop' });
     const late = setTimeout(() => this.kill(), this.settings.shutdownTimeout + 5_000);
     await Promise.all([...this.#workers.values()].map((worker) => worker.process.exited));
-    await Promise.all([...this.#collecting].map((child) => child.exited));
+    await Promise.all([backups, ...[...this.#collecting].map((child) => child.exited)]);
     clearTimeout(late);
     this.#unlock();
     await flushLog(this.#log);
@@ -112,6 +118,7 @@ export class Supervisor {
   kill(): void {
     this.#stopping = true;
     for (const child of this.#collecting) child.kill('SIGKILL');
+    this.#backups?.kill();
     for (const worker of this.#workers.values()) worker.process.kill();
   }
 
@@ -139,6 +146,7 @@ export class Supervisor {
           ready.resolve();
         } else if (message.kind === 'failed') ready.reject(new StartError(message.reason));
         else if (message.kind === 'garbage-wanted') void this.#collectOnRequest(message.run);
+        else if (message.kind === 'backup-wanted') void this.#makeBackup(message.run);
         else if (message.kind === 'metrics-wanted') void this.#collectMetrics(worker, message.request);
         else this.#gatherMetrics(message.request, message.metrics);
       },
@@ -203,6 +211,20 @@ export class Supervisor {
     }
     const [worker] = this.#workers.values();
     worker?.process.send({ kind: 'garbage-ended', run: id });
+  }
+
+  /** As with a collection, a worker is told of the end. */
+  async #makeBackup(run: string): Promise<void> {
+    if (this.#stopping || this.#backups === undefined) return;
+    let reason: string | undefined;
+    try {
+      reason = await this.#backups.make(run);
+    } catch (error) {
+      this.#log.error({ err: error }, 'a backup could not be started');
+      reason = error instanceof Error ? error.message : 'unknown error';
+    }
+    const [worker] = this.#workers.values();
+    if (!this.#stopping) worker?.process.send({ kind: 'backup-ended', run, reason });
   }
 
   /** In a process of its own: a large collection takes no time from requests, and its memory goes with it. */

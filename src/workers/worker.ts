@@ -1,6 +1,9 @@
 import { AggregatorRegistry } from 'prom-client';
 import { instanceKeys } from '../accounts/instance-keys.ts';
+import { backupFigures, loseBackup } from '../backup/runs.ts';
+import { periodOf } from '../backup/schedule.ts';
 import { readSecretKey, secretKeyPath } from '../config/secret-key.ts';
+import { prepareData } from '../data-directory.ts';
 import { Courier } from '../events/courier.ts';
 import { outboxFigures } from '../events/deliveries.ts';
 import { leaveWebhooksOf } from '../events/queue.ts';
@@ -11,27 +14,37 @@ import { loseRun } from '../registry/garbage/runs.ts';
 import { forgetHashes, releaseHoldsOf } from '../registry/upload-holder.ts';
 import { Conductor } from '../releases/conductor.ts';
 import {
+  checksOf,
   createServer,
   openEvents,
   openRegistry,
   openReleases,
   openSetupOf,
-  prepareData,
+  openUpstreams,
   readDatabase,
 } from '../server.ts';
+import { releaseFetchesOf } from '../upstreams/cache/fetch-rows.ts';
+import { PullThrough } from '../upstreams/cache/pull-through.ts';
+import { mirrorFigures } from '../upstreams/mirror-queue.ts';
 import { acmeTls, openAcme } from './acme.ts';
+import { backupPlan } from './backup-plan.ts';
+import { watchBackups } from './backup-watch.ts';
 import { certificatesOf } from './certificates.ts';
 import { failpoint } from './failpoint.ts';
 import { openFileTls } from './https.ts';
 import { Listening } from './listening.ts';
 import type { FromSupervisor, FromWorker, WorkerMetrics } from './messages.ts';
+import { openMirroring } from './mirroring.ts';
 import type { WorkerOrder } from './order.ts';
-import { openRateLimitTable } from './rate-limit-table.ts';
+import { openRateLimits } from './rate-limits.ts';
 import { storageReason } from './reason.ts';
+import { soon } from './soon.ts';
+import { openTracing } from './tracing.ts';
 
 const METRICS_WITHIN_MS = 3_000;
 const PULL_TIMES_EVERY_MS = 60_000;
 const PULL_TIMES_WITHIN_MS = 3_000;
+const TRACES_WITHIN_MS = 3_000;
 
 /** Serves until the supervisor says stop, or is gone. When it can't, it tells the supervisor why and ends. */
 export async function runWorker(order: WorkerOrder): Promise<void> {
@@ -54,7 +67,9 @@ async function serve(order: WorkerOrder): Promise<void> {
   let accepting = true;
   const waiting = new Map<number, (metrics: WorkerMetrics[]) => void>();
   let instruments: Instruments | undefined;
+  const tracing = await openTracing(order, log, () => instruments);
   const opened = await openRegistry(settings, order.name, {
+    tracing,
     onStep: failpoint(process.env.BERTH_FAILPOINT),
     onReceived: (bytes) => instruments?.blobBytes('received', bytes),
   });
@@ -62,13 +77,18 @@ async function serve(order: WorkerOrder): Promise<void> {
   if (order.first) await forgetHashes(registry);
   if (order.ended !== undefined) await releaseHoldsOf(registry, order.ended);
   let garbage = order.garbage;
+  const backups = backupPlan(settings, process.env);
   const measured = new Instruments({
     garbage: () => garbage,
-    outbox: () => outboxFigures(registry),
+    backups: () => soon(backupFigures(registry, backups?.target)),
+    backupPeriodMs: backups === undefined ? 0 : periodOf(backups.schedule),
+    checks: { ...checksOf(registry), room: async () => registry.database.requireRoom() },
+    outbox: () => soon(outboxFigures(registry)),
     pending: () => listening.pendingRequests,
     certificateExpiry: () => listening.certificateEnd,
-    uploads: () => countUploads(registry).catch(() => Number.NaN),
-    databaseSeconds: () => readingSeconds(registry).catch(() => Number.NaN),
+    mirrors: () => soon(mirrorFigures({ registry })),
+    uploads: () => soon(countUploads(registry)).catch(() => Number.NaN),
+    databaseSeconds: () => soon(readingSeconds(registry)).catch(() => Number.NaN),
   });
   instruments = measured;
 
@@ -76,11 +96,25 @@ async function serve(order: WorkerOrder): Promise<void> {
   for (const warning of secretKey.warnings) log.warn({ warning }, 'the secret key file is not safe');
   const releases = openReleases(registry, secretKey.key, settings);
   const conductor = new Conductor(releases, (error) => log.warn({ err: error }, 'releases could not be looked after'));
-  const events = openEvents(opened, secretKey.key, settings);
+  const events = openEvents(opened, secretKey.key, settings, tracing);
   if (order.ended !== undefined) await leaveWebhooksOf(events, order.ended);
   const courier = new Courier(events, {
     onError: (error) => log.warn({ err: error }, 'events could not be given out'),
     onAttempt: (outcome) => measured.webhookDelivery(outcome),
+  });
+  const upstreams = openUpstreams(registry, secretKey.key, tracing);
+  if (order.ended !== undefined) await releaseFetchesOf(registry, order.ended);
+  const through = new PullThrough(registry, upstreams, {
+    onRequest: (part, result) => measured.cacheRequest(part, result),
+    onFetched: (bytes) => measured.cacheFetched(bytes),
+    warn: (fields, message) => log.warn(fields, message),
+  });
+  const mirroring = await openMirroring({
+    registry,
+    upstreams,
+    log,
+    ended: order.ended,
+    ran: (outcome) => measured.mirrorRun(outcome),
   });
   const acme = openAcme(settings, {
     registry,
@@ -94,12 +128,15 @@ async function serve(order: WorkerOrder): Promise<void> {
     releases,
     conductor,
     courier,
+    upstreams,
+    through,
     keys: await instanceKeys(registry.database),
+    tracing,
     instruments: measured,
     log,
     newRequestId: () => `${order.name}-${(requests++).toString(36)}`,
     accepting: () => accepting,
-    rateLimitTable: openRateLimitTable(settings),
+    rateLimits: openRateLimits(settings, (limit) => measured.rateLimited(limit)),
     connection: { address: (request) => listening.address(request) },
     metrics: async () => {
       const metrics = await collect();
@@ -144,9 +181,11 @@ async function serve(order: WorkerOrder): Promise<void> {
   async function stop(): Promise<void> {
     if (!accepting) return;
     accepting = false;
+    endBackups?.();
     // Agents ask another process, or again.
     await conductor.stop();
     await courier.stop();
+    await mirroring.stop();
     const late = setTimeout(() => {
       log.warn({ requests: listening.pendingRequests }, 'transfers were cut off at the shutdown timeout');
       void listening.cut();
@@ -154,9 +193,13 @@ async function serve(order: WorkerOrder): Promise<void> {
     await listening.finish();
     clearTimeout(late);
     await listening.cut();
+    await through.stop();
     clearInterval(pullTimes);
     // Not worth a long wait for a database that is gone.
-    await Promise.race([writePullTimes(), Bun.sleep(PULL_TIMES_WITHIN_MS)]);
+    await Promise.all([
+      Promise.race([writePullTimes(), Bun.sleep(PULL_TIMES_WITHIN_MS)]),
+      tracing?.stop(TRACES_WITHIN_MS),
+    ]);
     await close();
     await flushLog(log);
     process.exit(0);
@@ -168,6 +211,10 @@ async function serve(order: WorkerOrder): Promise<void> {
     else if (message.kind === 'garbage-ended') {
       void loseRun(registry, message.run).catch((error: unknown) =>
         log.warn({ err: error, run: message.run }, 'the end of a garbage collection could not be written down'),
+      );
+    } else if (message.kind === 'backup-ended') {
+      void loseBackup(registry, message.run, message.reason).catch((error: unknown) =>
+        log.warn({ err: error, run: message.run }, 'the end of a backup could not be written down'),
       );
     } else if (message.kind === 'all-metrics') waiting.get(message.request)?.(message.metrics);
     else if (message.kind === 'report-metrics') {
@@ -181,6 +228,12 @@ async function serve(order: WorkerOrder): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   conductor.start();
   courier.start();
+  mirroring.start();
+  // One of the workers is enough; over replicas the database decides.
+  const endBackups =
+    backups === undefined || order.number !== 1
+      ? undefined
+      : watchBackups(registry, backups, (run) => tell({ kind: 'backup-wanted', run }), log);
   const setup = order.first ? await openSetupOf(registry) : undefined;
   tell({ kind: 'ready', ...(setup === undefined ? {} : { setup }) });
 }

@@ -30,6 +30,7 @@ const INSTANCE: Record<string, Row> = {
   'GET /api/v1/instance/storage': { asks: 'administrator', ok: 200 },
   'GET /api/v1/instance/settings': { asks: 'administrator', ok: 200 },
   'GET /api/v1/instance/certificate': { asks: 'administrator', ok: 200 },
+  'GET /api/v1/instance/backups': { asks: 'administrator', ok: 200 },
   // Nothing has failed over plain HTTP.
   'POST /api/v1/instance/certificate/retry': { asks: 'administrator', ok: 409 },
   [`GET ${COLLECTIONS}`]: { asks: 'administrator', ok: 200 },

@@ -4,10 +4,12 @@ import { digestOf, mediaTypes } from '../support/registry.ts';
 import { API_ROWS } from './api-rows.ts';
 import { isPlace } from './expected.ts';
 import { IMAGE_ROWS } from './image-rows.ts';
+import { MIRROR_ROWS } from './mirror-rows.ts';
 import { LOOSE_BLOB } from './people.ts';
 import { RETENTION_ROWS } from './retention-rows.ts';
 import { type Call, found, type Row, read } from './row.ts';
 import { STACK_ROWS } from './stack-rows.ts';
+import { UPSTREAM_ROWS } from './upstream-rows.ts';
 import { WEBHOOK_ROWS } from './webhook-rows.ts';
 
 const upload = async ({ town, target, allowed }: Call): Promise<Record<string, string>> => {
@@ -100,4 +102,6 @@ export const ROWS: Readonly<Record<string, Row>> = {
   ...RETENTION_ROWS,
   ...STACK_ROWS,
   ...WEBHOOK_ROWS,
+  ...UPSTREAM_ROWS,
+  ...MIRROR_ROWS,
 };

@@ -22,6 +22,18 @@ const TOUCHED: Record<string, readonly string[]> = {
   sessions: ['updated_at', 'expires_at'],
   users: [],
   webhooks: ['lease_holder', 'lease_until', 'failing_since', 'failures', 'retry_at'],
+  mirrors: [
+    'lease_holder',
+    'lease_until',
+    'next_at',
+    'served',
+    'started_at',
+    'finished_at',
+    'succeeded_at',
+    'outcome',
+    'report',
+    'failures',
+  ],
 };
 
 export class Snapshot {

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { S3Target } from '../../src/backup/s3-target.ts';
-import { berth, type RunningBerth } from '../support/berth.ts';
+import { berth, type RunningBerth, startBerth } from '../support/berth.ts';
+import { eventually } from '../support/processes.ts';
 import { Pusher, ran, serveWithAccounts, workFolder } from './place.ts';
 
 const work = workFolder();
@@ -78,6 +79,33 @@ describe('a bucket', () => {
     const there = await berth(['why', latest, '--data', restored]);
     expect(there.stdout).toContain('alice/app');
   });
+
+  test('takes the backups of serve, with the keys of its environment, which are nowhere else', async () => {
+    const flags = ['--backup-to', 's3://bucket/by-itself', '--backup-interval', '1s', '--backup-keep-last', '1'];
+    const own = await startBerth({
+      data: join(work.path, 'own'),
+      args: [...flags, '--s3-endpoint', endpoint],
+      env: KEYS,
+      readyWithin: 120_000,
+    });
+    const said = (message: string) => own.output().split(`"msg":"${message}"`).length - 1;
+    try {
+      await eventually('two backups', 120_000, () => said('backup made') >= 2);
+      await eventually('one is removed', 120_000, () => said('old backups removed') >= 1);
+    } finally {
+      await own.stop();
+    }
+    expect(own.output()).not.toContain(KEYS.AWS_SECRET_ACCESS_KEY);
+    const variable = { ...KEYS, AWS_ENDPOINT_URL: endpoint };
+    expect(await ran(['backup', 'verify', 's3://bucket/by-itself'], variable)).toStartWith('all is well');
+    const refused = await berth(['serve', '--port', '0', '--data', join(work.path, 'own'), ...flags], {
+      env: { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' },
+    });
+    expect({ code: refused.code, stderr: refused.stderr }).toEqual({
+      code: 1,
+      stderr: 'berth: s3://bucket/by-itself: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n',
+    });
+  }, 300_000);
 
   test('that is not there, or refuses, is said with its name', async () => {
     const wrong = await berth(['backup', 'list', 's3://another/berth', '--s3-endpoint', endpoint], { env: KEYS });

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../support/berth.ts';
+import { Collector } from '../tracing/collector.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const work = mkdtempSync(join(tmpdir(), 'berth-binary-'));
@@ -53,6 +54,38 @@ test('the binary serves with two workers, collects and verifies with nothing els
   } finally {
     server.kill('SIGTERM');
     expect(await server.exited).toBe(0);
+  }
+});
+
+test('the binary sends traces', async () => {
+  const collector = new Collector();
+  const port = await freePort();
+  const serve = [
+    'serve',
+    '--port',
+    String(port),
+    '--data',
+    join(work, 'traced'),
+    '--anonymous',
+    'push',
+    '--workers',
+    '1',
+  ];
+  const env = { ...bare, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+  const server = Bun.spawn([binary, ...serve], { cwd: work, env, stdout: 'ignore', stderr: 'ignore' });
+  try {
+    let status = 0;
+    for (let i = 0; i < 1_000 && status !== 200; i++) {
+      status = (await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined))?.status ?? 0;
+      if (status !== 200) await Bun.sleep(20);
+    }
+    expect(status).toBe(200);
+    server.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+    expect(collector.requests('GET /v2/').length).toBeGreaterThan(0);
+  } finally {
+    server.kill('SIGKILL');
+    collector.stop();
   }
 });
 

@@ -1,10 +1,11 @@
 // The files of a release: this machine's binary runs; of the others CI builds one, and looks at what its file is for.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readExecutable } from '../support/executable.ts';
+import { fillWithMusl, OtherSystem, requireOtherSystem, serveOneBlob } from '../support/other-system.ts';
 import { run, tryRun } from '../support/tools.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -21,7 +22,9 @@ const FILES = {
   'berth-darwin-x64': { format: 'mach-o', machine: 'x64' },
   'berth-darwin-arm64': { format: 'mach-o', machine: 'arm64' },
 } as const;
-const expected = built === undefined ? [`berth-${host}`, 'berth-linux-arm64-musl'] : Object.keys(FILES);
+const MUSL = 'berth-linux-x64-musl';
+const expected = built === undefined ? [`berth-${host}`, MUSL, 'berth-linux-arm64-musl'] : Object.keys(FILES);
+const canRunMusl = host === 'linux-x64' && requireOtherSystem('musl', ['gcc', '/lib/ld-musl-x86_64.so.1']);
 
 setDefaultTimeout(180_000);
 
@@ -56,6 +59,19 @@ describe('a release', () => {
 
   test('the one for this machine runs', async () => {
     expect(await run([join(folder, `berth-${host}`), '--version'])).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  test.if(canRunMusl)('the one for musl serves where there is musl and no glibc', async () => {
+    const system = OtherSystem.native();
+    try {
+      await fillWithMusl(system);
+      copyFileSync(join(folder, MUSL), join(system.root, 'berth'));
+      chmodSync(join(system.root, 'berth'), 0o755);
+      expect(await run(system.command(['/berth', '--version']))).toMatch(/^\d+\.\d+\.\d+$/);
+      expect(await serveOneBlob(system, '/berth', 60_000)).toBe(0);
+    } finally {
+      system.remove();
+    }
   });
 
   test('the bill of materials is CycloneDX, and names Berth, Bun and every package that Berth is made of', () => {

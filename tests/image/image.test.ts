@@ -8,12 +8,18 @@ import { busyboxImage } from '../support/images.ts';
 import { eventually } from '../support/processes.ts';
 import { type ServerEngine, serverEngineTools, startServerEngine } from '../support/server-engine.ts';
 import { requireTools, run } from '../support/tools.ts';
+import { imageForArm64 } from './arm64.ts';
+import { composeWithPostgres } from './compose-postgres.ts';
+import { podOfKubernetes } from './kubernetes.ts';
+import { type Place, testImage } from './place.ts';
+import { unitsOfSystemd } from './service.ts';
 
 const canRun = requireTools('image', [...serverEngineTools, 'apt-get', 'dpkg-deb', 'skopeo', 'busybox']);
 const root = new URL('../../', import.meta.url).pathname;
 const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(`${root}package.json`, 'utf8')));
-const NAME = 'localhost:5000/ubuntu';
 const USER = 65_532;
+/** A folder with an image that was built before (`npm run image -- --out FOLDER`). */
+const built = process.env.BERTH_TEST_IMAGE;
 
 const descriptor = z.looseObject({ digest: z.string(), artifactType: z.string().optional() });
 const index = z.object({ manifests: z.array(descriptor) });
@@ -23,20 +29,34 @@ setDefaultTimeout(180_000);
 
 describe.if(canRun)('the container image', () => {
   let work: string;
+  let image: string;
   let engine: ServerEngine;
   let prints: string;
+  const place: Place = {
+    get image() {
+      return image;
+    },
+    get engine() {
+      return engine;
+    },
+    get prints() {
+      return prints;
+    },
+  };
 
   beforeAll(async () => {
     work = mkdtempSync(join(tmpdir(), 'berth-image-test-'));
-    await run([process.execPath, 'scripts/image.ts', '--out', work], { cwd: root, within: 170_000 });
+    image = built ?? join(work, 'built');
+    if (built === undefined)
+      await run([process.execPath, 'scripts/image.ts', '--out', image], { cwd: root, within: 290_000 });
     engine = await startServerEngine({ name: 'image' });
-    await engine.docker(['load', '--input', join(work, `berth-${process.arch === 'x64' ? 'amd64' : 'arm64'}.tar`)]);
-    const image = await busyboxImage();
+    await engine.docker(['load', '--input', join(image, `berth-${process.arch === 'x64' ? 'amd64' : 'arm64'}.tar`)]);
+    const busybox = await busyboxImage();
     const archive = join(work, 'busybox.tar');
-    await run(['skopeo', 'copy', image.source, `docker-archive:${archive}:${NAME}`]);
+    await run(['skopeo', 'copy', busybox.source, `docker-archive:${archive}:${testImage}`]);
     await engine.docker(['load', '--input', archive]);
-    ({ prints } = image);
-  });
+    ({ prints } = busybox);
+  }, 300_000);
   afterAll(async () => {
     await engine?.stop();
     rmSync(work, { recursive: true, force: true });
@@ -53,14 +73,14 @@ describe.if(canRun)('the container image', () => {
     eventually('healthy', 60_000, async () => (await stateOf('{{.State.Health.Status}}', container)) === 'healthy');
   /** Nothing of it is left in the engine first. */
   const pullAndRun = async () => {
-    await engine.docker(['rmi', '--force', NAME]);
-    return engine.docker(['run', '--rm', '--network', 'none', NAME]);
+    await engine.docker(['rmi', '--force', testImage]);
+    return engine.docker(['run', '--rm', '--network', 'none', testImage]);
   };
 
   test('works as registry does: run, push, pull, and it becomes healthy', async () => {
     await serve();
     await healthy();
-    await engine.docker(['push', NAME]);
+    await engine.docker(['push', testImage]);
     expect(await pullAndRun()).toBe(prints);
   });
 
@@ -81,7 +101,7 @@ describe.if(canRun)('the container image', () => {
     await serve('--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true');
     await healthy();
     expect(await pullAndRun()).toBe(prints);
-    await engine.docker(['push', NAME]);
+    await engine.docker(['push', testImage]);
     const status = readFileSync(`/proc/${await stateOf('{{.State.Pid}}')}/status`, 'utf8');
     expect(/^Uid:\s+(.*)$/m.exec(status)?.[1]?.split('\t')).toEqual(Array(4).fill(String(USER)));
   });
@@ -105,7 +125,7 @@ describe.if(canRun)('the container image', () => {
 
   test('is imported with both platforms and its bill of materials, which is a referrer of each', async () => {
     await engine.docker([
-      ...['run', '--rm', '-v', 'data:/data', '-v', `${join(work, 'image')}:/image:ro`, '-e', 'BERTH_ANONYMOUS=push'],
+      ...['run', '--rm', '-v', 'data:/data', '-v', `${join(image, 'image')}:/image:ro`, '-e', 'BERTH_ANONYMOUS=push'],
       ...['berth', 'import', 'oci', '/image', '--to', 'berth/berth'],
     ]);
     expect(await engine.docker(['run', '--rm', `localhost:5000/berth/berth:${version}`, '--version'])).toBe(version);
@@ -125,7 +145,7 @@ describe.if(canRun)('the container image', () => {
       expect(referrers.map(({ artifactType }) => artifactType)).toEqual(['application/vnd.cyclonedx+json']);
       const { layers } = manifest.parse(await (await fetch(`${url}/manifests/${referrers[0]?.digest}`)).json());
       const bill = await (await fetch(`${url}/blobs/${layers[0]?.digest}`)).text();
-      expect(bill).toBe(readFileSync(join(work, 'berth.cdx.json'), 'utf8'));
+      expect(bill).toBe(readFileSync(join(image, 'berth.cdx.json'), 'utf8'));
     }
   });
 
@@ -148,11 +168,16 @@ describe.if(canRun)('the container image', () => {
       await engine.docker([...compose, 'up', '-d', '--wait']);
       await healthy('berth-registry-1');
       expect(await engine.docker([...compose, 'logs', 'registry'])).toContain('/setup?secret=');
-      expect((await engine.tryDocker(['push', NAME])).stderr).toContain('denied');
+      expect((await engine.tryDocker(['push', testImage])).stderr).toContain('denied');
       await engine.docker([...compose, 'stop']);
       expect(await stateOf('{{.State.ExitCode}}', 'berth-registry-1')).toBe('0');
     } finally {
       await engine.docker([...compose, 'down', '--volumes']);
     }
   });
+
+  unitsOfSystemd(place);
+  podOfKubernetes(place);
+  composeWithPostgres(place);
+  imageForArm64(place);
 });

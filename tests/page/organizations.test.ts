@@ -165,7 +165,15 @@ describe.skipIf(!canBrowse)('organizations', () => {
     await page.getByRole('link', { name: 'Robots and roles of bob' }).click();
     await page.getByText('There is no robot yet').waitFor();
     const tabs = page.getByRole('navigation', { name: 'bob' }).getByRole('link');
-    expect(await tabs.allTextContents()).toEqual(['Repositories', 'Robots', 'Roles', 'Retention', 'Audit log']);
+    expect(await tabs.allTextContents()).toEqual([
+      'Repositories',
+      'Robots',
+      'Roles',
+      'Retention',
+      'Webhooks',
+      'Events',
+      'Audit log',
+    ]);
     await tabs.getByText('Roles').click();
     await page.getByText('Only its owner may do anything here.').waitFor();
     await page.getByRole('button', { name: 'Give a role' }).click();

@@ -51,6 +51,9 @@ describe.skipIf(!canBrowse)('quotas', () => {
     await visit.page.getByText('Holds 0 B of 2.0 MiB').waitFor();
     expect(await visit.audit()).toEqual([]);
     expect(await visit.sideways()).toBe(0);
+    await visit.open('/account');
+    await visit.page.getByText('Holds 0 B of 2.0 MiB').waitFor();
+    expect(await visit.audit()).toEqual([]);
     expect(visit.complaints).toEqual([]);
     await visit.close();
 

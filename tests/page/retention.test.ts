@@ -68,4 +68,31 @@ describe.skipIf(!canBrowse)('retention', () => {
     expect(visit.complaints).toEqual([]);
     await visit.close();
   }, 90_000);
+
+  test('an administrator gives the instance a policy, tries it on a repository, and takes it away', async () => {
+    const { api } = rig.chief;
+    const visit = await rig.visit({ as: rig.chief, phone: true, dark: true });
+    const { page } = visit;
+    await visit.open('/admin/retention');
+    await page.getByText('There is no policy').waitFor();
+    await page.getByRole('button', { name: 'Add a rule' }).click();
+    const rule = page.getByRole('group', { name: 'Rule 1' });
+    await rule.getByLabel('Tags').fill('*');
+    await rule.getByLabel('Keep the last').fill('1');
+    await page.getByLabel('Try it on a repository').waitFor();
+    await page.getByText(/tags would go\./).waitFor();
+    expect(await visit.audit()).toEqual([]);
+    expect(await visit.sideways()).toBe(0);
+    await page.getByRole('button', { name: 'Save the policy' }).click();
+    await page.getByText('The policy that is given here holds.').waitFor();
+    expect((await api.retention.get('instance')).own).toEqual({ rules: [{ match: ['*'], keepLast: 1 }] });
+    await page.getByRole('button', { name: 'Remove the policy' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('no tag goes by itself then').waitFor();
+    await dialog.getByRole('button', { name: 'Remove the policy' }).click();
+    await page.getByText('There is no policy').waitFor();
+    expect((await api.retention.get('instance')).own).toBeNull();
+    expect(visit.complaints).toEqual([]);
+    await visit.close();
+  }, 90_000);
 });

@@ -39,6 +39,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'releases/',
     'events/',
     'upstreams/',
+    'backup/runs.ts',
     'tls/',
     'database/database.ts',
     'storage/blob-store.ts',
@@ -56,7 +57,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'storage/blob-store.ts',
   ],
   // What a request did and how long each part took, sent to a collector: off unless set.
-  telemetry: [],
+  telemetry: ['oci/', 'database/database.ts', 'database/schema.ts', 'storage/blob-store.ts'],
   // HTTPS: certificates from files or from an ACME authority, and when they change.
   tls: ['oci/', 'database/database.ts', 'database/schema.ts', 'database/certificates-schema.ts'],
   // The whole of an instance, copied out and brought back.
@@ -76,6 +77,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['oci/', 'api/'],
   config: ['accounts/'],
   'log.ts': [],
+  'data-directory.ts': ['backup/', 'config/', 'database/', 'storage/'],
   // The page, in a browser: it knows the server by its API alone.
   web: ['oci/', 'api/', 'client/', 'doctor/'],
   // Where the server finds the page's files.
@@ -95,9 +97,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'telemetry/',
     'tls/',
     'web-files/',
+    'data-directory.ts',
     'log.ts',
   ],
   workers: [
+    '../package.json',
     'oci/',
     'accounts/',
     'config/',
@@ -111,6 +115,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'tls/',
     'backup/',
     'storage/blob-store.ts',
+    'data-directory.ts',
     'log.ts',
     'server.ts',
   ],
@@ -132,6 +137,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'http/',
     'registry/',
     'storage/blob-store.ts',
+    'data-directory.ts',
     'log.ts',
     'server.ts',
     'workers/',
@@ -141,23 +147,40 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'main.ts': ['cli/', 'workers/worker-process.ts'],
 };
 
-/** Concrete drivers: `server.ts` alone chooses among them. */
+/** Concrete drivers: `CHOOSERS` alone choose among them. */
 const DRIVERS = ['storage/filesystem/', 'database/sqlite.ts', 'database/postgres.ts'];
+const CHOOSERS = ['server.ts', 'data-directory.ts'];
 
 const ROOMS_OF_THE_SERVER = Object.keys(MAY_IMPORT).filter((room) => room !== 'web');
 
 /** Packages that belong to some rooms alone. `files` may use them besides. */
 const PACKAGES: { name: RegExp; rooms: readonly string[]; files?: readonly string[] }[] = [
   { name: /^hono(\/|$)/, rooms: ['http'] },
-  { name: /^kysely$/, rooms: ['database', 'registry', 'accounts', 'releases', 'events', 'upstreams', 'tls', 'backup'] },
+  {
+    name: /^kysely$/,
+    rooms: ['database', 'registry', 'accounts', 'releases', 'events', 'upstreams', 'tls', 'backup', 'telemetry'],
+  },
   { name: /^pg$/, rooms: ['database'] },
   { name: /^better-auth(\/|$)/, rooms: ['http'], files: ['accounts/auth-adapter.ts'] },
   { name: /^jose$/, rooms: ['accounts'] },
+  { name: /^@opentelemetry\//, rooms: ['telemetry'] },
   // The data directory is locked by an SQLite lock, which the kernel drops with the process.
   { name: /^bun:sqlite$/, rooms: ['database'], files: ['workers/data-lock.ts'] },
   {
     name: /^node:fs(\/|$)/,
-    rooms: ['storage', 'config', 'workers', 'cli', 'agent', 'web-files', 'tls', 'backup', 'upstreams', 'server.ts'],
+    rooms: [
+      'storage',
+      'config',
+      'workers',
+      'cli',
+      'agent',
+      'web-files',
+      'tls',
+      'backup',
+      'upstreams',
+      'database',
+      'data-directory.ts',
+    ],
   },
   {
     name: /^(react|react-dom|react-markdown|remark-gfm|lucide-react|uqr|@tanstack\/.*|@base-ui\/.*)(\/|$)/,
@@ -179,8 +202,8 @@ export const importDirections: Rule = (sources) =>
       if (target === undefined) return packageFault(path, found.specifier);
       if (isTestCode(target)) return [`${path} imports ${target}, which is for tests`];
       const driver = DRIVERS.find((entry) => within(target, entry));
-      if (driver !== undefined && path !== 'server.ts' && !within(path, driver)) {
-        return [`${path} imports ${target}: server.ts alone names a concrete driver`];
+      if (driver !== undefined && !CHOOSERS.includes(path) && !within(path, driver)) {
+        return [`${path} imports ${target}: ${CHOOSERS.join(' and ')} alone name a concrete driver`];
       }
       if (roomOf(target) === room || allowed.some((entry) => within(target, entry))) return [];
       return [`${path} imports ${target}: ${room} may import ${allowed.join(', ') || 'nothing of ours'}`];

@@ -55,6 +55,10 @@ ps procps
 jq jq
 promtool prometheus
 xz xz-utils
+gcc gcc
+/lib/systemd/systemd systemd
+/lib/ld-musl-x86_64.so.1 musl
+qemu-aarch64-static qemu-user-static
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 LIST
 
@@ -76,11 +80,11 @@ fi
 # The engine needs the cgroup hierarchies, which a machine without systemd may not have mounted.
 if ! grep -qE ' cgroup2? ' /proc/mounts; then cgroupfs-mount || echo "install-tools: cannot mount cgroups" >&2; fi
 
-# A newer engine, its client, containerd, and the client's plug-ins, from Debian 13. They run with Debian 12's C
+# A newer engine, its client, containerd, the client's plug-ins, and kubectl, from Debian 13. They run with Debian 12's C
 # library but their packages would replace this release's, so they are unpacked aside and not installed. The
 # package lists are kept apart from the system's for the same reason.
-if [ ! -e "$newer/complete" ]; then
-  echo "install-tools: unpacking a newer Docker Engine to $newer" >&2
+if [ ! -e "$newer/complete" ] || [ ! -e "$newer/usr/bin/kubectl" ]; then
+  echo "install-tools: unpacking a newer Docker Engine and kubectl to $newer" >&2
   work=$(mktemp -d)
   # apt reads and writes as the user _apt
   chmod 755 "$work"
@@ -94,7 +98,7 @@ if [ ! -e "$newer/complete" ]; then
     set -- -qq -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$work/lists" \
       -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
     apt-get "$@" update >&2
-    apt-get "$@" download docker.io docker-cli docker-buildx docker-compose containerd >&2
+    apt-get "$@" download docker.io docker-cli docker-buildx docker-compose containerd kubectl/trixie >&2
   )
   rm -rf "$newer"
   mkdir -p "$newer"

@@ -12,6 +12,12 @@ export interface RunningPostgres {
   newDatabase: () => Promise<string>;
   /** Ends the server and removes the cluster. Idempotent. */
   stop: () => Promise<void>;
+  /** The server ends at once, in the middle of what it does, as in a crash. */
+  crash: () => Promise<void>;
+  /** After `crash`, on the same port: it recovers what was committed. */
+  restart: () => Promise<void>;
+  /** Its processes take connections and queries, and answer nothing, until the function that this returns is called. */
+  hang: () => () => void;
 }
 
 export interface PostgresOptions {
@@ -62,46 +68,70 @@ async function startIn(root: string, options: PostgresOptions): Promise<RunningP
     const [name = '', ...value] = line.split('=');
     return ['-c', `${name.trim()}=${value.join('=').trim()}`];
   });
-  const child = Bun.spawn([...as, postgresTool('postgres') ?? 'postgres', '-D', cluster, ...all], {
-    cwd: root,
-    env: { ...process.env, LC_ALL: 'C' },
-    stdin: 'ignore',
-    stdout: Bun.file(join(root, 'log')),
-    stderr: Bun.file(join(root, 'errors')),
-  });
-  let ended = false;
-  const exited = child.exited.then(() => {
-    ended = true;
-  });
+  let ended = true;
+  const launch = () => {
+    ended = false;
+    const child = Bun.spawn([...as, postgresTool('postgres') ?? 'postgres', '-D', cluster, ...all], {
+      cwd: root,
+      env: { ...process.env, LC_ALL: 'C' },
+      stdin: 'ignore',
+      stdout: Bun.file(join(root, 'log')),
+      stderr: Bun.file(join(root, 'errors')),
+    });
+    const exited = child.exited.then(() => {
+      ended = true;
+    });
+    return { child, exited };
+  };
+  let server = launch();
   const address = `postgres://berth@127.0.0.1:${port}`;
   const query = (statement: string) =>
     tryRun([postgresTool('psql') ?? 'psql', '--no-psqlrc', '--quiet', '--command', statement, `${address}/postgres`]);
+  /** SIGQUIT ends it at once, without a checkpoint. */
+  const crash = async () => {
+    if (!ended) server.child.kill('SIGQUIT');
+    await server.exited;
+  };
   const stop = async () => {
-    // SIGQUIT ends it at once; the cluster is thrown away, so nothing needs a checkpoint.
-    if (!ended) child.kill('SIGQUIT');
-    await exited;
+    await crash();
     rmSync(root, { recursive: true, force: true });
   };
-  const deadline = Date.now() + READY_WITHIN_MS;
-  while (!ended && Date.now() < deadline) {
-    if ((await query('select 1')).code === 0) {
-      let databases = 0;
-      return {
-        url: `${address}/postgres`,
-        async newDatabase() {
-          const name = `test_${++databases}`;
-          const { code, stderr } = await query(`create database ${name}`);
-          if (code !== 0) throw new Error(`create database: ${stderr}`);
-          return `${address}/${name}`;
-        },
-        stop,
-      };
+  const ready = async () => {
+    const deadline = Date.now() + READY_WITHIN_MS;
+    while (!ended && Date.now() < deadline) {
+      if ((await query('select 1')).code === 0) return;
+      await Bun.sleep(50);
     }
-    await Bun.sleep(50);
-  }
-  const said = readFileSync(join(root, 'errors'), 'utf8');
-  await stop();
-  throw new Error(`postgres did not get ready:\n${said}`);
+    const said = readFileSync(join(root, 'errors'), 'utf8');
+    await stop();
+    throw new Error(`postgres did not get ready:\n${said}`);
+  };
+  await ready();
+  let databases = 0;
+  return {
+    url: `${address}/postgres`,
+    async newDatabase() {
+      const name = `test_${++databases}`;
+      const { code, stderr } = await query(`create database ${name}`);
+      if (code !== 0) throw new Error(`create database: ${stderr}`);
+      return `${address}/${name}`;
+    },
+    stop,
+    crash,
+    async restart() {
+      server = launch();
+      await ready();
+    },
+    hang() {
+      const { pid } = server.child;
+      const { stdout } = Bun.spawnSync(['ps', '-o', 'pid=', '--ppid', String(pid)]);
+      const processes = [pid, ...stdout.toString().split(/\s+/).filter(Boolean).map(Number)];
+      for (const one of processes) process.kill(one, 'SIGSTOP');
+      return () => {
+        for (const one of processes) process.kill(one, 'SIGCONT');
+      };
+    },
+  };
 }
 
 async function postgresUser(): Promise<{ uid: number; gid: number }> {

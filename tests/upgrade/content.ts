@@ -9,6 +9,10 @@ export const STACK = 'acme/shop';
 export const SECRET = { name: 'DATABASE_PASSWORD', value: 'only servers know it' };
 export const VARIABLE = { name: 'GREETING', value: 'hello' };
 
+/** Nobody listens there. */
+export const HOOK = 'http://127.0.0.1:9/hook';
+export const QUOTA = '3GiB';
+
 export interface Image {
   config: string;
   layer: string;

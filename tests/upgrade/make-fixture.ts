@@ -16,8 +16,10 @@ import {
   BOB,
   FIRST,
   type FixtureFacts,
+  HOOK,
   type Image,
   INDEX,
+  QUOTA,
   repositoryOf,
   SECOND,
   SECRET,
@@ -85,6 +87,13 @@ async function fillAccounts(): Promise<void> {
   facts.token = tokenOf(await berth(['token', 'create', 'forever', '--expires', 'never', '--level', 'admin']));
 }
 
+/** From schema 8 on: limits, rules, and who is told; before the pushes, which they then see. */
+async function fillOperations(): Promise<void> {
+  await berth(['quota', 'set', 'acme', QUOTA]);
+  await berth(['retention', 'set', 'acme', '--match', '*', '--keep-last', '5', '--pushed-within', '30d']);
+  await berth(['webhook', 'create', HOOK, '--namespace', 'acme']);
+}
+
 async function fillStacks(): Promise<void> {
   const file = join(work, 'compose.yaml');
   writeFileSync(file, `services:\n  web:\n    image: 127.0.0.1:${port}/acme/app:1.0\n`);
@@ -135,6 +144,7 @@ try {
     await Bun.sleep(100);
   }
   if (schema > 1) await fillAccounts();
+  if (schema > 7) await fillOperations();
   await fillRegistry();
   if (schema > 2) await fillStacks();
   if (schema > 3) await berth(['gc', '--data', data]);
@@ -146,7 +156,15 @@ try {
 const database = new Database(join(data, 'berth.db'));
 database.run(`VACUUM INTO '${join(work, 'berth.db')}'`);
 database.close();
-for (const name of ['berth.db', 'berth.db-wal', 'berth.db-shm', 'serve.lock', 'serve.owner', 'uploads']) {
+for (const name of [
+  'berth.db',
+  'berth.db-wal',
+  'berth.db-shm',
+  'serve.lock',
+  'serve.owner',
+  'full-disk-reserve',
+  'uploads',
+]) {
   rmSync(join(data, name), { recursive: true, force: true });
 }
 renameSync(join(work, 'berth.db'), join(data, 'berth.db'));

@@ -7,17 +7,17 @@ import { SCHEMA_VERSION } from '../../src/database/migrate.ts';
 import { Reporter } from '../cli/shop.ts';
 import { berth, type RunningBerth, startBerth } from '../support/berth.ts';
 import { type RunningPostgres, requirePostgres, startPostgres } from '../support/postgres.ts';
-import { ALICE, BOB, FIRST, INDEX, repositoryOf, SECOND, SECRET, STACK, VARIABLE } from './content.ts';
+import { ALICE, BOB, FIRST, HOOK, INDEX, repositoryOf, SECOND, SECRET, STACK, VARIABLE } from './content.ts';
 import { bringToPostgres, factsOf, SCHEMAS, unpack } from './fixture.ts';
 
 let postgres: RunningPostgres | undefined;
 afterAll(() => postgres?.stop());
 
+/** 5, 6 and 7 came with 8: no Berth ever wrote them. The newest gets its fixture when the next one lands. */
+const LANDED = [1, 2, 3, 4, 8];
+
 test('there is a fixture of every schema that has landed', () => {
-  // The newest gets its fixture when the next one lands.
-  const known = SCHEMAS.filter((schema) => schema < SCHEMA_VERSION);
-  expect(known).toEqual(Array.from({ length: known.length }, (_, i) => i + 1));
-  expect(known.length).toBeGreaterThanOrEqual(4);
+  expect(SCHEMAS.filter((schema) => schema < SCHEMA_VERSION)).toEqual(LANDED);
 });
 
 for (const kind of ['sqlite', 'postgres'] as const) {
@@ -107,6 +107,13 @@ for (const kind of ['sqlite', 'postgres'] as const) {
         expect(deployment?.images.web?.digest).toBe(SECOND.digest);
         expect(JSON.stringify(deployment)).toContain(VARIABLE.value);
         expect(JSON.stringify(deployment)).toContain(SECRET.value);
+      });
+
+      test('has its limits, rules and webhooks', async () => {
+        if (schema < 8) return;
+        expect(await say('quota show acme')).toContain('3.0 GiB');
+        expect(await say('retention show acme')).toContain('30d');
+        expect(await say('webhook list --namespace acme')).toContain(HOOK);
       });
 
       test('has its history, and a tag goes back', async () => {

@@ -104,6 +104,30 @@ test('an event comes to a stream within moments, and only what the filter names'
   }
 }, 60_000);
 
+test('events are listed the newest first too, a page at a time', async () => {
+  const { client } = place;
+  for (const tag of ['1', '2', '3']) await place.push('alice/listed', tag);
+  const filter = { repository: 'alice/listed', kind: 'tag.push' };
+  const subjects = async (order: 'oldest' | 'newest') => {
+    const found: string[] = [];
+    for await (const { subject } of client.events.list(filter, undefined, order)) found.push(subject);
+    return found;
+  };
+  const pushed = ['1', '2', '3'].map((tag) => `alice/listed:${tag}`);
+  await eventually('the events', 20_000, async () => (await subjects('oldest')).length === 3);
+  expect(await subjects('oldest')).toEqual(pushed);
+  expect(await subjects('newest')).toEqual(pushed.toReversed());
+  const page = async (last?: string): Promise<{ events: { subject: string }[]; next: string | null }> => {
+    const query = new URLSearchParams({ ...filter, order: 'newest', n: '2', ...(last === undefined ? {} : { last }) });
+    const headers = { Authorization: place.authorization };
+    return (await fetch(`${place.server.url}/api/v1/events?${query}`, { headers })).json();
+  };
+  const first = await page();
+  expect(first.events.map(({ subject }) => subject)).toEqual(pushed.slice(1).toReversed());
+  const second = await page(first.next ?? '');
+  expect(second).toMatchObject({ events: [{ subject: pushed[0] }], next: null });
+}, 60_000);
+
 test('a stream shows nothing more of a repository soon after the right to read it was taken away', async () => {
   const { client } = place;
   await client.users.create({ username: 'bob', password: 'correct horse battery' });

@@ -16,6 +16,8 @@ export class Receiver {
   /** For the next requests; then `usual`. */
   next: Manner[] = [];
   usual: Manner = 204;
+  /** The body of an answer. */
+  answer = '';
   #server: Server | undefined;
   #hanging: ServerResponse[] = [];
 
@@ -48,7 +50,7 @@ export class Receiver {
         const manner = this.next.shift() ?? this.usual;
         if (manner === 'hang') this.#hanging.push(response);
         else if (manner === 'drop') request.socket.destroy();
-        else response.writeHead(manner).end();
+        else response.writeHead(manner).end(this.answer);
       });
     });
     this.#server = server;

@@ -87,3 +87,99 @@ describe('rate limits', () => {
     );
   });
 });
+
+describe('a rate limit on tokens', () => {
+  let server: RunningBerth;
+  let data: string;
+  beforeAll(async () => {
+    data = mkdtempSync(join(tmpdir(), 'berth-token-rates-'));
+    await berth(['setup', '--data', data, '--username', 'alice', '--password-stdin'], { stdin: `${PASSWORD}\n` });
+    server = await startBerth({ data, args: ['--workers', '2', '--anonymous', 'none', '--rate-limit-token', '20/1h'] });
+    await started(server);
+  });
+  afterAll(async () => {
+    await server?.stop();
+    rmSync(data, { recursive: true, force: true });
+  });
+
+  const basic = (secret: string) => `Basic ${Buffer.from(`alice:${secret}`).toString('base64')}`;
+  const ask = (path: string, authorization: string) =>
+    fetch(`${server.url}${path}`, {
+      headers: { Connection: 'close', Authorization: authorization },
+      keepalive: false,
+    });
+  const newToken = async (name: string): Promise<string> => {
+    const made = await fetch(`${server.url}/api/v1/tokens`, {
+      method: 'POST',
+      headers: { Authorization: basic(PASSWORD), 'Content-Type': 'application/json' },
+      body: JSON.stringify({ name, level: 'read' }),
+    });
+    expect(made.status).toBe(201);
+    return ((await made.json()) as { secret: string }).secret;
+  };
+  const bearerOf = async (secret: string, query = '') => {
+    const answered = await ask(`/auth/token?scope=repository:alice/app:pull${query}`, basic(secret));
+    expect(answered.status).toBe(200);
+    return (await answered.json()) as { token: string; refresh_token?: string };
+  };
+
+  test('counts one token by whichever way it comes: Basic, at the token endpoint, as a bearer, in the API', async () => {
+    const secret = await newToken('robot of the night');
+    const { token } = await bearerOf(secret);
+    const { token: another } = await bearerOf(secret);
+    const ways = [
+      () => ask('/v2/', basic(secret)),
+      () => ask('/v2/', `Bearer ${secret}`),
+      () => ask('/v2/', `Bearer ${token}`),
+      () => ask('/v2/', `Bearer ${another}`),
+      () => ask('/api/v1/instance', `Bearer ${secret}`),
+      () => ask('/auth/token', basic(secret)),
+    ];
+    const statuses: number[] = [];
+    // Two requests have been for the bearers.
+    for (let i = 0; i < 24; i++) {
+      const response = await ways[i % ways.length]?.();
+      statuses.push(response?.status ?? 0);
+      await response?.arrayBuffer();
+    }
+    expect(statuses).toEqual([...Array.from({ length: 18 }, () => 200), ...Array.from({ length: 6 }, () => 429)]);
+    const refused = await ask('/v2/', `Bearer ${token}`);
+    expect(Number(refused.headers.get('retry-after'))).toBeWithin(100, 181);
+    expect(await refused.json()).toMatchObject({
+      errors: [
+        {
+          code: 'TOOMANYREQUESTS',
+          message: expect.stringContaining(
+            'too many requests with one access token of alice: 20 are allowed in 3600 s; try again in ',
+          ),
+        },
+      ],
+    });
+    const problem = await ask('/api/v1/tokens', `Bearer ${secret}`);
+    expect([problem.status, problem.headers.get('content-type')]).toEqual([429, 'application/problem+json']);
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toContain(
+      'berth_rate_limited_requests_total{limit="token"} 8\n',
+    );
+  });
+
+  test('leaves another token of the same user alone, and the password', async () => {
+    const spent = await newToken('spent');
+    for (let i = 0; i < 25; i++) await (await ask('/v2/', basic(spent))).arrayBuffer();
+    expect((await ask('/v2/', basic(spent))).status).toBe(429);
+    expect((await ask('/v2/', basic(await newToken('fresh')))).status).toBe(200);
+    expect((await ask('/v2/', basic(PASSWORD))).status).toBe(200);
+  });
+
+  test('is one for a token and for what docker login got with it', async () => {
+    const secret = await newToken('parent');
+    const { refresh_token: child = '' } = await bearerOf(secret, '&offline_token=true&client_id=docker');
+    expect(child).not.toBe(secret);
+    const statuses: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      const response = await ask('/v2/', basic(i % 2 === 0 ? child : secret));
+      statuses.push(response.status);
+      await response.arrayBuffer();
+    }
+    expect(statuses).toEqual([...Array.from({ length: 19 }, () => 200), 429]);
+  });
+});

@@ -11,6 +11,7 @@ export async function up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>
     .addColumn('address', 'text', (column) => column.notNull())
     .addColumn('username', 'text')
     .addColumn('sealed_password', 'text')
+    .addColumn('ca', 'text')
     .addColumn('created_by', 'text', (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('updated_at', 'bigint', (column) => column.notNull())
@@ -25,6 +26,16 @@ export async function up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>
     .addColumn('visibility', 'text', (column) => column.notNull())
     .addColumn('created_by', 'text', (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+
+  await db.schema
+    .createTable('cache_repositories')
+    .addColumn('repository_id', 'integer', (column) =>
+      column.primaryKey().references('repositories.id').onDelete('cascade'),
+    )
+    .addColumn('upstream', 'text', (column) => column.notNull())
+    .addColumn('remote_name', 'text', (column) => column.notNull())
     .execute();
 
   await db.schema
@@ -39,10 +50,19 @@ export async function up(db: Kysely<unknown>, kind: DatabaseKind): Promise<void>
 
   await db.schema
     .createTable('cache_fetches')
-    .addColumn('digest', text, (column) => column.primaryKey())
-    .addColumn('upload', 'text', (column) => column.notNull())
+    .addColumn('key', text, (column) => column.primaryKey())
+    .addColumn('upload', 'text')
     .addColumn('holder', 'text', (column) => column.notNull())
-    .addColumn('size', 'bigint')
     .addColumn('until', 'bigint', (column) => column.notNull())
+    .execute();
+
+  await db.schema
+    .createTable('cache_pauses')
+    .addColumn('upstream', text, (column) => column.notNull())
+    .addColumn('part', text, (column) => column.notNull())
+    .addColumn('until', 'bigint', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('why', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('cache_pauses_pk', ['upstream', 'part'])
     .execute();
 }

@@ -22,12 +22,14 @@ export const EVENT_ROUTES: readonly ApiRoute[] = [
     method: 'GET',
     path: '/api/v1/events',
     access: 'read',
-    summary: 'What happened to what the caller may read, oldest first',
+    summary: 'What happened to what the caller may read, oldest or newest first',
     chapter: 'webhooks',
     query: eventQuery,
     answer: eventPage,
     async handler({ courier }, request, { query }) {
-      const page = { after: numberCursor(request) ?? 0, limit: limitOf(request) };
+      const cursor = numberCursor(request);
+      const limit = limitOf(request);
+      const page = query.order === 'newest' ? { before: cursor, limit } : { after: cursor ?? 0, limit };
       const { events, more } = await listEvents(courier.context, await viewerOf(request), filterOf(query), page);
       return { events: events.map(eventInfoOf), next: more ? String(events.at(-1)?.seq) : null };
     },

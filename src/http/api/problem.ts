@@ -42,7 +42,7 @@ export function problemProtocol<Handler>(
 
 /** RFC 9110 §10.2.3, in seconds. */
 export function retryAfter(error: OciError): Record<string, string> {
-  const { retryAfter: seconds } = error.detail;
+  const { retryAfter: seconds = error.code === 'UNAVAILABLE' ? 1 : undefined } = error.detail;
   return typeof seconds === 'number' ? { 'Retry-After': String(seconds) } : {};
 }
 

@@ -13,6 +13,7 @@ import type { StorageReader } from '../../registry/storage-figures.ts';
 import type { Conductor } from '../../releases/conductor.ts';
 import type { ReleasesContext } from '../../releases/context.ts';
 import type { Certificates } from '../../tls/certificate-state.ts';
+import type { UpstreamsContext } from '../../upstreams/context.ts';
 import { readJson } from '../body.ts';
 import { type BerthRequest, pageSize } from '../request.ts';
 import type { Method, Route } from '../route.ts';
@@ -30,6 +31,7 @@ export interface ApiContext {
   releases: ReleasesContext;
   conductor: Conductor;
   courier: Courier;
+  upstreams: UpstreamsContext;
   storage: StorageReader;
   garbage: GarbageCollector;
   certificates: Certificates;

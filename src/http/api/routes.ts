@@ -1,6 +1,8 @@
 import { ADMINISTRATION_ROUTES } from './administration.ts';
 import { AGENT_ROUTES } from './agent.ts';
 import { AUDIT_ROUTES } from './audit.ts';
+import { BACKUP_ROUTES } from './backups.ts';
+import { CACHE_ROUTES } from './caches.ts';
 import { CERTIFICATE_ROUTES } from './certificate.ts';
 import { DEPLOYMENT_ROUTES } from './deployments.ts';
 import { descriptionRoutes } from './description.ts';
@@ -11,6 +13,7 @@ import { IMAGE_ROUTES } from './images.ts';
 import { INSTANCE_ROUTES } from './instance.ts';
 import { INVITATION_ROUTES } from './invitations.ts';
 import { MEMBER_ROUTES } from './members.ts';
+import { MIRROR_ROUTES } from './mirrors.ts';
 import { ORGANIZATION_ROUTES } from './organizations.ts';
 import { QUOTA_ROUTES } from './quotas.ts';
 import { RELEASE_ROUTES } from './releases.ts';
@@ -24,6 +27,7 @@ import { TAG_ROUTES } from './tags.ts';
 import { TARGET_ROUTES } from './targets.ts';
 import { TEAM_ROUTES } from './teams.ts';
 import { TOKEN_API_ROUTES } from './tokens.ts';
+import { UPSTREAM_ROUTES } from './upstreams.ts';
 import { USER_ROUTES } from './users.ts';
 import { WEBHOOK_ROUTES } from './webhooks.ts';
 
@@ -31,6 +35,7 @@ import { WEBHOOK_ROUTES } from './webhooks.ts';
 export const API_ROUTES: readonly ApiRoute[] = [
   ...INSTANCE_ROUTES,
   ...ADMINISTRATION_ROUTES,
+  ...BACKUP_ROUTES,
   ...CERTIFICATE_ROUTES,
   ...SESSION_API_ROUTES,
   ...USER_ROUTES,
@@ -50,6 +55,9 @@ export const API_ROUTES: readonly ApiRoute[] = [
   ...AUDIT_ROUTES,
   ...EVENT_ROUTES,
   ...WEBHOOK_ROUTES,
+  ...UPSTREAM_ROUTES,
+  ...CACHE_ROUTES,
+  ...MIRROR_ROUTES,
   ...QUOTA_ROUTES,
   ...RETENTION_ROUTES,
   ...TAG_ROUTES,

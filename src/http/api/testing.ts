@@ -3,6 +3,7 @@ import { audit } from '../../accounts/audit.ts';
 import type { AccountsContext } from '../../accounts/context.ts';
 import { ANONYMOUS_MODES, type AnonymousMode } from '../../accounts/identity.ts';
 import { instanceKeys } from '../../accounts/instance-keys.ts';
+import { backupFigures } from '../../backup/runs.ts';
 import { followRepository } from '../../accounts/repository-rights.ts';
 import { insertUser } from '../../accounts/users.ts';
 import { loadSettings } from '../../config/load.ts';
@@ -18,7 +19,10 @@ import type { RegistryContext } from '../../registry/context.ts';
 import { collectRecorded } from '../../registry/garbage/runs.ts';
 import { named, nextTurn, openTestRegistry } from '../../registry/testing.ts';
 import { Conductor } from '../../releases/conductor.ts';
-import { createServer, openEvents, openReleases } from '../../server.ts';
+import { createServer, openEvents, openReleases, openUpstreams } from '../../server.ts';
+import { PullThrough } from '../../upstreams/cache/pull-through.ts';
+import type { UpstreamsContext } from '../../upstreams/context.ts';
+import { mirrorFigures } from '../../upstreams/mirror-queue.ts';
 import { Instruments } from '../instruments.ts';
 
 export const ORIGIN = { name: 'root', source: '192.0.2.1' };
@@ -36,6 +40,7 @@ export interface TestApi {
   context: RegistryContext;
   accounts: AccountsContext;
   events: EventsContext;
+  upstreams: UpstreamsContext;
   /** With a token that stands for all of the account. Returns the user's id. */
   addUser(username: string, options?: { administrator?: boolean }): Promise<string>;
   /** Makes an access token, with which `who` asks from then on. */
@@ -79,6 +84,8 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
   const settings = loadSettings({}, {}, undefined);
   const events = openEvents({ registry: context, pulls: new PullEvents() }, new Uint8Array(32), settings);
   const courier = new Courier(events, { onError: () => {} });
+  const upstreams = openUpstreams(context, new Uint8Array(32));
+  const through = new PullThrough(context, upstreams, { onRequest: () => {}, onFetched: () => {}, warn: () => {} });
   const servers = new Map(
     ANONYMOUS_MODES.map((anonymous) => [
       anonymous,
@@ -88,17 +95,23 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
         releases,
         conductor,
         courier,
+        upstreams,
+        through,
         keys,
         instruments: new Instruments({
           pending: () => 0,
           uploads: async () => 0,
+          checks: {},
           databaseSeconds: async () => 0,
           garbage: () => NO_GARBAGE,
+          backups: () => backupFigures(context, undefined),
+          backupPeriodMs: 0,
           outbox: () => outboxFigures(events),
           certificateExpiry: () => undefined,
+          mirrors: () => mirrorFigures({ registry: context }),
         }),
         log: createLog('silent'),
-        rateLimitTable: undefined,
+        rateLimits: undefined,
         connection: { address: () => CLIENT },
         newRequestId: () => 'r1',
         accepting: () => true,
@@ -120,6 +133,7 @@ export async function openTestApi(place: DatabasePlace): Promise<TestApi> {
     context,
     accounts,
     events,
+    upstreams,
     used,
     async addUser(username, { administrator = false } = {}) {
       const { id } = await database.transaction((tx) =>

@@ -4,12 +4,13 @@ import type { Authorizer } from '../../accounts/authorize.ts';
 import { BEARER_SECONDS, type BearerTokens } from '../../accounts/bearer.ts';
 import type { AccountsContext } from '../../accounts/context.ts';
 import { type Credentials, type Proven, subjectOf } from '../../accounts/credentials.ts';
-import { ANONYMOUS, type Identity } from '../../accounts/identity.ts';
+import { ANONYMOUS, type Identity, type ProvenIdentity } from '../../accounts/identity.ts';
 import { parseScopes, type Scope, scopeText } from '../../accounts/scopes.ts';
 import { isLoginToken } from '../../accounts/secrets.ts';
 import { OciError } from '../../oci/errors.ts';
 import { readText } from '../body.ts';
 import { parseBasic } from '../identify.ts';
+import type { RateLimits } from '../rate-limits.ts';
 import type { BerthRequest } from '../request.ts';
 import type { Route } from '../route.ts';
 
@@ -18,6 +19,8 @@ export interface TokenContext {
   authorizer: Authorizer;
   credentials: Credentials;
   bearers: BearerTokens;
+  /** undefined: everyone may ask as often as they like. */
+  rateLimits: RateLimits | undefined;
 }
 
 export type TokenHandler = (context: TokenContext, request: BerthRequest) => Promise<Response>;
@@ -34,7 +37,11 @@ async function getToken(context: TokenContext, request: BerthRequest): Promise<R
   checkService(context, request.query('service'));
   const scopes = parseScopes(request.queryAll('scope'));
   const header = request.header('authorization');
-  const proven = header === null ? undefined : await proveHeader(context, header, request.source, scopes.length > 0);
+  const proven = await counted(
+    context,
+    request,
+    header === null ? undefined : proveHeader(context, header, request.source, scopes.length > 0),
+  );
   if (proven === undefined) return answer(context, request, ANONYMOUS, undefined, scopes, undefined);
   const offline = request.query('offline_token') === 'true';
   const refresh = await rememberLogin(context, request, proven, offline, scopes, request.query('client_id'));
@@ -53,7 +60,7 @@ async function postToken(context: TokenContext, request: BerthRequest): Promise<
   const grant = field('grant_type');
   if (grant === 'refresh_token') {
     const secret = field('refresh_token') ?? '';
-    const identity = await context.credentials.proveToken(secret, request.source);
+    const identity = await counted(context, request, context.credentials.proveToken(secret, request.source));
     return answer(context, request, identity, undefined, scopes, secret);
   }
   if (grant !== 'password') {
@@ -64,14 +71,30 @@ async function postToken(context: TokenContext, request: BerthRequest): Promise<
   }
   const { credentials } = context;
   const secret = field('password') ?? '';
-  const proven = { ...(await credentials.prove(field('username') ?? '', secret, request.source)), secret };
+  const proven = await counted(context, request, credentials.prove(field('username') ?? '', secret, request.source));
   const offline = field('access_type') === 'offline';
-  const refresh = await rememberLogin(context, request, proven, offline, scopes, field('client_id'));
+  const refresh = await rememberLogin(context, request, { ...proven, secret }, offline, scopes, field('client_id'));
   return answer(context, request, proven.identity, proven.passwordAt, scopes, refresh);
 }
 
 /** Whom a credential stands for, and the password or token that it is. */
 type Shown = Proven & { secret: string };
+
+/** As `dispatch.ts` counts elsewhere: a credential that is not good counts for the address. @throws OciError TOOMANYREQUESTS */
+async function counted<T extends Proven | ProvenIdentity | undefined>(
+  { rateLimits }: TokenContext,
+  { source }: BerthRequest,
+  proving: Promise<T> | T,
+): Promise<T> {
+  let identity: Identity = ANONYMOUS;
+  try {
+    const found = await proving;
+    if (found !== undefined) identity = 'identity' in found ? found.identity : found;
+    return found;
+  } finally {
+    rateLimits?.count(identity, () => source);
+  }
+}
 
 /** @throws OciError UNAUTHORIZED */
 async function proveHeader(context: TokenContext, header: string, source: string, again: boolean): Promise<Shown> {

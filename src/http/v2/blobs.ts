@@ -11,26 +11,53 @@ import {
   type UploadChunk,
   uploadStatus,
 } from '../../registry/uploads.ts';
+import type { StoredBlob } from '../../storage/blob-store.ts';
+import type { CachedBlob } from '../../upstreams/cache/cached-blobs.ts';
 import { type BerthRequest, contentLength } from '../request.ts';
+import type { V2Context } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import { matchesEntity } from './preconditions.ts';
 
 /** Repositories looked at for a mount that does not say where from. */
 const MOUNT_CANDIDATES = 50;
 
-export async function pullBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+export async function pullBlob(registry: V2Context, request: BerthRequest): Promise<Outcome> {
   const name = parseRepositoryName(request.param('name'));
   const digest = parseDigest(request.param('digest'));
-  const blob = await readBlob(registry, name, digest);
+  const found = registry.through.cacheOf(name);
+  const cache = found instanceof Promise ? await found : found;
+  let blob: StoredBlob;
+  if (cache === undefined) blob = await readBlob(registry, name, digest);
+  else {
+    const cached = await registry.through.blob(cache, name, digest, request.raw.signal);
+    if (cached.kind === 'growing') return growingBlob(request, digest, cached);
+    blob = cached.blob;
+  }
   if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
   const range = wantsRange(request, digest) ? parseRange(request.header('range'), blob.size) : undefined;
   return { kind: 'blob', digest, blob, range };
 }
 
-export async function headBlob(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+function growingBlob(
+  request: BerthRequest,
+  digest: Digest,
+  { size, open }: Extract<CachedBlob, { kind: 'growing' }>,
+): Outcome {
+  if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
+  // A range needs to know where the end is.
+  const ranged = size !== undefined && wantsRange(request, digest);
+  const range = ranged ? parseRange(request.header('range'), size) : undefined;
+  const bytes = range === undefined ? open() : open({ start: range.start, end: range.end + 1 });
+  return { kind: 'blob-stream', digest, size, bytes, range };
+}
+
+export async function headBlob(registry: V2Context, request: BerthRequest): Promise<Outcome> {
   const name = parseRepositoryName(request.param('name'));
   const digest = parseDigest(request.param('digest'));
-  const size = await statBlob(registry, name, digest);
+  const found = registry.through.cacheOf(name);
+  const cache = found instanceof Promise ? await found : found;
+  const size =
+    cache === undefined ? await statBlob(registry, name, digest) : await registry.through.blobSize(cache, name, digest);
   if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
   return { kind: 'blob-size', digest, size };
 }

@@ -6,6 +6,7 @@ import type { RegistryContext } from '../../registry/context.ts';
 import { listReferrers } from '../../registry/referrers.ts';
 import { listTags, tagHistory } from '../../registry/tags.ts';
 import { type BerthRequest, pageSize } from '../request.ts';
+import type { V2Context } from './context.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The most that one answer holds; `Link` leads to the rest. */
@@ -34,11 +35,18 @@ export async function showCatalog(registry: RegistryContext, request: BerthReque
   };
 }
 
-export async function showReferrers(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+export async function showReferrers(registry: V2Context, request: BerthRequest): Promise<Outcome> {
   const name = parseRepositoryName(request.param('name'));
   const subject = parseDigest(request.param('digest'));
   const artifactType = request.query('artifactType') || undefined;
   const limit = pageSize(request, MOST_REFERRERS) ?? MOST_REFERRERS;
+  const found = registry.through.cacheOf(name);
+  const cache = found instanceof Promise ? await found : found;
+  const there = cache && (await registry.through.referrers(cache, name, subject));
+  if (there !== undefined) {
+    const wanted = there.filter((referrer) => artifactType === undefined || referrer.artifactType === artifactType);
+    return { kind: 'referrers', referrers: wanted, filtered: artifactType !== undefined, next: undefined };
+  }
   const { referrers, more } = await listReferrers(registry, name, subject, {
     artifactType,
     last: request.query('last'),

@@ -5,34 +5,47 @@ import type { RegistryContext } from '../../registry/context.ts';
 import { deleteManifest, getManifest, putManifest, statManifest } from '../../registry/manifests.ts';
 import { deleteTag } from '../../registry/tags.ts';
 import { type BerthRequest, contentLength } from '../request.ts';
+import type { V2Context } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import { matchesEntity, tagPrecondition } from './preconditions.ts';
 
-export async function pullManifest(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+export async function pullManifest(registry: V2Context, request: BerthRequest): Promise<Outcome> {
   const name = parseRepositoryName(request.param('name'));
-  const manifest = await getManifest(registry, name, parseReference(request.param('reference')));
+  const reference = parseReference(request.param('reference'));
+  const found = registry.through.cacheOf(name);
+  const cache = found instanceof Promise ? await found : found;
+  const { manifest, stale } =
+    cache === undefined
+      ? { manifest: await getManifest(registry, name, reference), stale: undefined }
+      : await registry.through.manifest(cache, name, reference);
   if (matchesEntity(request.header('if-none-match'), manifest.digest)) {
     return { kind: 'not-modified', digest: manifest.digest };
   }
   registry.pullTimes.note(manifest.repositoryId, manifest.digest, registry.now());
   registry.pulled(() => ({
     repository: name,
-    reference: parseReference(request.param('reference')),
+    reference,
     digest: manifest.digest,
     mediaType: manifest.mediaType,
     size: manifest.content.byteLength,
     actor: request.actor,
   }));
-  return { kind: 'manifest', manifest, head: false };
+  return { kind: 'manifest', manifest, head: false, stale };
 }
 
-export async function headManifest(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {
+export async function headManifest(registry: V2Context, request: BerthRequest): Promise<Outcome> {
   const name = parseRepositoryName(request.param('name'));
-  const manifest = await statManifest(registry, name, parseReference(request.param('reference')));
+  const reference = parseReference(request.param('reference'));
+  const found = registry.through.cacheOf(name);
+  const cache = found instanceof Promise ? await found : found;
+  const { manifest, stale } =
+    cache === undefined
+      ? { manifest: await statManifest(registry, name, reference), stale: undefined }
+      : await registry.through.manifest(cache, name, reference);
   if (matchesEntity(request.header('if-none-match'), manifest.digest)) {
     return { kind: 'not-modified', digest: manifest.digest };
   }
-  return { kind: 'manifest', manifest, head: true };
+  return { kind: 'manifest', manifest, head: true, stale };
 }
 
 export async function pushManifest(registry: RegistryContext, request: BerthRequest): Promise<Outcome> {

@@ -10,11 +10,20 @@ import type { StoredBlob } from '../../storage/blob-store.ts';
 /** What a handler of /v2/ found or did. `render.ts` alone knows the status and headers of each. */
 export type Outcome =
   | { kind: 'version' }
-  | { kind: 'manifest'; manifest: PulledManifest; head: boolean }
+  /** `stale`: why it may be old. */
+  | { kind: 'manifest'; manifest: PulledManifest; head: boolean; stale: string | undefined }
   | { kind: 'not-modified'; digest: Digest }
   | { kind: 'manifest-put'; name: RepositoryName; reference: Reference; digest: Digest; subject: Digest | undefined }
   | { kind: 'blob'; digest: Digest; blob: StoredBlob; range: ByteRange | undefined }
-  | { kind: 'blob-size'; digest: Digest; size: number }
+  /** Not here as a whole yet; its end comes when it is. */
+  | {
+      kind: 'blob-stream';
+      digest: Digest;
+      size: number | undefined;
+      bytes: ReadableStream<Uint8Array>;
+      range: ByteRange | undefined;
+    }
+  | { kind: 'blob-size'; digest: Digest; size: number | undefined }
   | { kind: 'blob-put'; name: RepositoryName; digest: Digest }
   | { kind: 'upload-accepted'; name: RepositoryName; upload: Upload }
   | { kind: 'upload-status'; name: RepositoryName; upload: Upload }

@@ -1,16 +1,16 @@
 import type { RepositoryAccess } from '../../accounts/roles.ts';
 import { ERRORS, type OciError, sentCode } from '../../oci/errors.ts';
-import type { RegistryContext } from '../../registry/context.ts';
 import { retryAfter } from '../api/problem.ts';
 import type { Environment, Protocol, Wanted } from '../dispatch.ts';
 import { tokenRealm } from '../public-address.ts';
 import type { BerthRequest } from '../request.ts';
+import type { V2Context } from './context.ts';
 import type { Outcome } from './outcome.ts';
 import { renderOutcome } from './render.ts';
 import { V2_ROUTES, type V2Handler } from './routes.ts';
 
 /** /v2/: the route table, the outcomes' renderer and the protocol's error body. */
-export function v2Protocol(registry: RegistryContext, environment: Environment): Protocol<V2Handler> {
+export function v2Protocol(registry: V2Context, environment: Environment): Protocol<V2Handler> {
   const renderError = (error: OciError, request: BerthRequest): Response => {
     environment.instruments.failure(error.code);
     return renderDistributionError(error, request);
@@ -87,7 +87,8 @@ function scopeOf({ access, target }: Wanted): string {
 }
 
 function countBytes(environment: Environment, outcome: Outcome): void {
-  if (outcome.kind !== 'blob') return;
-  const { range, blob } = outcome;
-  environment.instruments.blobBytes('sent', range === undefined ? blob.size : range.end - range.start + 1);
+  if (outcome.kind !== 'blob' && outcome.kind !== 'blob-stream') return;
+  const { range } = outcome;
+  const size = outcome.kind === 'blob' ? outcome.blob.size : (outcome.size ?? 0);
+  environment.instruments.blobBytes('sent', range === undefined ? size : range.end - range.start + 1);
 }

@@ -10,8 +10,8 @@ export function renderOutcome(outcome: Outcome): Response {
     case 'version':
       return json({}, 200);
     case 'manifest': {
-      const { manifest, head } = outcome;
-      return new Response(head ? null : (manifest.content as Uint8Array<ArrayBuffer>), {
+      const { manifest, head, stale } = outcome;
+      const response = new Response(head ? null : (manifest.content as Uint8Array<ArrayBuffer>), {
         status: 200,
         headers: {
           ...API_VERSION,
@@ -21,6 +21,8 @@ export function renderOutcome(outcome: Outcome): Response {
           ETag: `"${manifest.digest}"`,
         },
       });
+      if (stale !== undefined) warn(response, stale);
+      return response;
     }
     case 'not-modified':
       return new Response(null, { status: 304, headers: { ...API_VERSION, ...contentHeaders(outcome.digest) } });
@@ -36,10 +38,15 @@ export function renderOutcome(outcome: Outcome): Response {
       });
     case 'blob':
       return blob(outcome);
+    case 'blob-stream':
+      return blobStream(outcome);
     case 'blob-size':
       return new Response(null, {
         status: 200,
-        headers: { ...blobHeaders(outcome.digest), 'Content-Length': String(outcome.size) },
+        headers: {
+          ...blobHeaders(outcome.digest),
+          ...(outcome.size === undefined ? {} : { 'Content-Length': String(outcome.size) }),
+        },
       });
     case 'blob-put':
       return new Response(null, {
@@ -101,6 +108,22 @@ function blob({ digest, blob, range }: Extract<Outcome, { kind: 'blob' }>): Resp
     status: 206,
     headers: { ...blobHeaders(digest), 'Content-Range': `bytes ${range.start}-${range.end}/${blob.size}` },
   });
+}
+
+/** Without `Content-Length`: only the end of the chunks says that the bytes are whole and right. */
+function blobStream({ digest, size, bytes, range }: Extract<Outcome, { kind: 'blob-stream' }>): Response {
+  if (range === undefined) return new Response(bytes, { status: 200, headers: blobHeaders(digest) });
+  return new Response(bytes, {
+    status: 206,
+    headers: { ...blobHeaders(digest), 'Content-Range': `bytes ${range.start}-${range.end}/${size}` },
+  });
+}
+
+/** 110 for caches (RFC 7234 §5.5.1), 299 for people: clients show that one (OCI Distribution 1.1 "Warnings"). */
+function warn(response: Response, text: string): void {
+  response.headers.append('Warning', '110 - "Response is Stale"');
+  const plain = text.replace(/[^\x20-\x7e]/g, ' ').replace(/["\\]/g, "'");
+  response.headers.append('Warning', `299 - "${plain.slice(0, 300)}"`);
 }
 
 function blobHeaders(digest: Digest): Record<string, string> {

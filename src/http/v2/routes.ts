@@ -1,12 +1,12 @@
-import type { RegistryContext } from '../../registry/context.ts';
 import type { BerthRequest } from '../request.ts';
 import type { Route } from '../route.ts';
 import * as blobs from './blobs.ts';
+import type { V2Context } from './context.ts';
 import * as lists from './lists.ts';
 import * as manifests from './manifests.ts';
 import type { Outcome } from './outcome.ts';
 
-export type V2Handler = (registry: RegistryContext, request: BerthRequest) => Promise<Outcome>;
+export type V2Handler = (registry: V2Context, request: BerthRequest) => Promise<Outcome>;
 
 const version: V2Handler = async () => ({ kind: 'version' });
 

@@ -20,6 +20,7 @@ export function storeError(error: unknown): unknown {
   const found = errorCode(error);
   if (found === undefined) return error;
   if (FULL.has(found)) return new StoreFullError(`no space left for blobs (${found})`, { cause: error });
+  if (found === 'EROFS') return new StoreUnavailableError('the blob folder is read-only (EROFS)', { cause: error });
   return new StoreUnavailableError(`the blob folder does not answer (${found})`, { cause: error });
 }
 

@@ -182,11 +182,13 @@ describe.skipIf(!requireTools('disks that fail', ['mount', 'umount', 'root']))('
       await expect(store.commitUpload(UPLOAD, digestOf(BYTES))).rejects.toBeInstanceOf(StoreUnavailableError);
       await expect(store.remove(digest)).rejects.toBeInstanceOf(StoreUnavailableError);
       await expect(store.discardUpload(UPLOAD)).rejects.toBeInstanceOf(StoreUnavailableError);
+      await expect(store.check()).rejects.toThrow('read-only');
       expect(await content(store, digest)).toBe('some bytes');
       expect(await store.uploadSize(UPLOAD)).toBe(BYTES.byteLength);
     } finally {
       await remount('rw');
     }
+    await store.check();
   });
 
   test('no inode left is a StoreFullError', async () => {
@@ -199,6 +201,8 @@ describe.skipIf(!requireTools('disks that fail', ['mount', 'umount', 'root']))('
       made.push(id);
     }
     expect(failure).toBe('StoreFullError');
+    // What it has can be read, and room can be made.
+    await store.check();
     for (const id of made.slice(0, 3)) unlinkSync(join(disk, 'uploads', id));
     expect(await put(store, BYTES)).toBe(digestOf(BYTES));
   });

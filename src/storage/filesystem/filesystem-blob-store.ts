@@ -8,6 +8,7 @@ import {
   type StoredBlob,
   type StoredBlobInfo,
   type StoredUploadInfo,
+  StoreFullError,
   type StoreSpace,
   type UploadWriter,
 } from '../blob-store.ts';
@@ -113,6 +114,21 @@ export class FilesystemBlobStore implements BlobStore {
     return Bun.file(path).stream();
   }
 
+  async readUploadPart(id: string, offset: number, most: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return storing(async () => {
+      try {
+        return await withHandle(await open(this.#paths.upload(id), 'r'), async (handle) => {
+          const buffer = new Uint8Array(most);
+          const { bytesRead } = await handle.read(buffer, 0, most, offset);
+          return buffer.subarray(0, bytesRead);
+        });
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
   async commitUpload(id: string, digest: Digest): Promise<void> {
     await storing(async () => {
       const from = this.#paths.upload(id);
@@ -177,6 +193,20 @@ export class FilesystemBlobStore implements BlobStore {
     }
   }
 
+  /** Only a write tells: a filesystem that went read-only after an error may look like one that can be written. */
+  async check(): Promise<void> {
+    const path = join(this.#paths.uploads, '.check');
+    try {
+      await storing(async () => {
+        await (await open(path, 'w')).close();
+        await rm(path, { force: true });
+        await stat(this.#paths.blobs);
+      });
+    } catch (error) {
+      if (!(error instanceof StoreFullError)) throw error;
+    }
+  }
+
   /** Of the filesystem that blobs are on; what is kept for root is not free. */
   async space(): Promise<StoreSpace> {
     const { bsize, blocks, bavail } = await storing(() => statfs(this.#paths.blobs));
@@ -193,9 +223,9 @@ async function syncDirectory(path: string): Promise<void> {
   await withHandle(await open(path, 'r'), (handle) => handle.sync());
 }
 
-async function withHandle(handle: FileHandle, use: (handle: FileHandle) => Promise<void>): Promise<void> {
+async function withHandle<T>(handle: FileHandle, use: (handle: FileHandle) => Promise<T>): Promise<T> {
   try {
-    await use(handle);
+    return await use(handle);
   } finally {
     await handle.close();
   }

@@ -8,6 +8,7 @@ import { Card, Section } from '../kit/page.tsx';
 import { Loaded } from '../kit/states.tsx';
 import { Facts } from '../kit/table.tsx';
 import { LANGUAGES, type Language, useLanguage, useWords } from '../kit/words.tsx';
+import { Held } from '../quotas/held.tsx';
 import { queries, SESSION_KEY, server } from '../server.ts';
 import { useSignal } from '../signal.ts';
 import { chooseTheme, THEMES, theme } from '../theme.ts';
@@ -37,6 +38,7 @@ function Profile() {
                     [words.since, <Moment key="since" at={user.createdAt} />],
                   ]}
                 />
+                <Held namespace={user.username} />
                 <ProfileForm user={user} />
               </div>
             )}

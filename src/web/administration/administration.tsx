@@ -11,8 +11,13 @@ const PLACES = [
   ['organizations', '/admin/organizations'],
   ['storage', '/admin/storage'],
   ['quotas', '/admin/quotas'],
+  ['retention', '/admin/retention'],
   ['garbage', '/admin/garbage'],
+  ['registries', '/admin/registries'],
+  ['webhooks', '/admin/webhooks'],
+  ['events', '/admin/events'],
   ['audit', '/admin/audit'],
+  ['certificate', '/admin/certificate'],
   ['settings', '/admin/settings'],
 ] as const;
 

@@ -1,9 +1,14 @@
 export { AllOrganizationsPage } from './all-organizations.tsx';
 export { AuditPage } from './audit.tsx';
+export { CertificatePage } from './certificate.tsx';
+export { EventsPage } from './events.tsx';
 export { GarbagePage } from './garbage.tsx';
 export { GarbageRunPage } from './garbage-run.tsx';
 export { InvitationsPage } from './invitations.tsx';
 export { QuotasPage } from './quotas.tsx';
+export { RegistriesPage } from './registries.tsx';
+export { RetentionPage } from './retention.tsx';
 export { SettingsPage } from './settings.tsx';
 export { StoragePage } from './storage.tsx';
 export { UsersPage } from './users.tsx';
+export { WebhooksPage } from './webhooks.tsx';

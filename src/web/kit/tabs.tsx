@@ -22,7 +22,7 @@ export function Tabs({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
   }, []);
   return (
     <nav ref={ref} aria-label={label} className="mb-5 overflow-x-auto border-b border-line">
-      <ul className="flex gap-1">
+      <ul className="flex gap-1 sm:flex-wrap">
         {tabs.map((tab, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: their order is fixed
           <li key={index}>

@@ -5,6 +5,7 @@ import type { OrganizationInfo } from '../../api/organizations.ts';
 import type { AuditFilter } from '../../client/audit.ts';
 import { ApiError } from '../../client/errors.ts';
 import { AuditLog } from '../audit/audit-log.tsx';
+import { Events } from '../events/events.tsx';
 import { Page } from '../kit/page.tsx';
 import { EmptyState, Loaded } from '../kit/states.tsx';
 import { Tabs } from '../kit/tabs.tsx';
@@ -13,6 +14,7 @@ import { Held } from '../quotas/held.tsx';
 import { Retention } from '../retention/retention.tsx';
 import { server } from '../server.ts';
 import { LoggedIn, type SessionUser } from '../session.tsx';
+import { Webhooks } from '../webhooks/webhooks.tsx';
 import { Members } from './members.tsx';
 import { OrganizationInvitations } from './organization-invitations.tsx';
 import { OrganizationSettings } from './organization-settings.tsx';
@@ -25,9 +27,21 @@ import { organizationWords } from './words.ts';
 /** What the page is about: an organization, or the place of a user. */
 type Owner = { kind: 'organization'; organization: OrganizationInfo } | { kind: 'user'; username: string };
 
-const FOR_MEMBERS = ['repositories', 'members', 'teams'] as const;
-const FOR_OWNERS = [...FOR_MEMBERS, 'robots', 'roles', 'invitations', 'retention', 'audit', 'settings'] as const;
-const FOR_USERS = ['repositories', 'robots', 'roles', 'retention', 'audit'] as const;
+const FOR_MEMBERS = ['repositories', 'members', 'teams', 'events'] as const;
+const FOR_OWNERS = [
+  'repositories',
+  'members',
+  'teams',
+  'robots',
+  'roles',
+  'invitations',
+  'retention',
+  'webhooks',
+  'events',
+  'audit',
+  'settings',
+] as const;
+const FOR_USERS = ['repositories', 'robots', 'roles', 'retention', 'webhooks', 'events', 'audit'] as const;
 type Part = (typeof FOR_OWNERS)[number];
 
 export function OrganizationPage() {
@@ -128,6 +142,10 @@ function Parts({ namespace, part, user, owner }: { namespace: string; part: stri
             <Retention place={{ namespace }} />
           </div>
         );
+      case 'webhooks':
+        return <Webhooks place={{ namespace }} />;
+      case 'events':
+        return <Events place={{ namespace }} />;
       case 'audit':
         return (
           <>

@@ -18,6 +18,7 @@ import { Waiting } from './waiting.tsx';
 
 const ImagePage = lazy(async () => ({ default: (await import('../images/pages.tsx')).ImagePage }));
 const ComparePage = lazy(async () => ({ default: (await import('../images/pages.tsx')).ComparePage }));
+const Events = lazy(async () => ({ default: (await import('../events/events.tsx')).Events }));
 const Settings = lazy(async () => ({ default: (await import('./settings.tsx')).Settings }));
 
 /** All that is at `/r/…`. */
@@ -29,6 +30,7 @@ export function RepositoryPage() {
   switch (place.view) {
     case 'overview':
     case 'tags':
+    case 'events':
     case 'settings':
       return <PartPage key={name} name={name} view={place.view} />;
     case 'tag':
@@ -48,7 +50,7 @@ export function RepositoryPage() {
   }
 }
 
-type Part = Extract<RepositoryPlace['view'], 'overview' | 'tags' | 'settings'>;
+type Part = Extract<RepositoryPlace['view'], 'overview' | 'tags' | 'events' | 'settings'>;
 
 function PartPage({ name, view }: { name: string; view: Part }) {
   const words = useWords(repositoryWords);
@@ -82,7 +84,8 @@ function PartPage({ name, view }: { name: string; view: Part }) {
 function PartTabs({ repository, view }: { repository: RepositoryInfo; view: Part }) {
   const words = useWords(repositoryWords);
   const { name, role } = repository;
-  const parts: readonly Part[] = role === 'admin' ? ['overview', 'tags', 'settings'] : ['overview', 'tags'];
+  const parts: readonly Part[] =
+    role === 'admin' ? ['overview', 'tags', 'events', 'settings'] : ['overview', 'tags', 'events'];
   return (
     <Tabs
       label={words.parts(name)}
@@ -101,6 +104,12 @@ function PartContent({ repository, view }: { repository: RepositoryInfo; view: P
       return <Overview repository={repository} />;
     case 'tags':
       return <Tags repository={repository} />;
+    case 'events':
+      return (
+        <Suspense fallback={<Skeleton />}>
+          <Events place={{ repository: repository.name }} />
+        </Suspense>
+      );
     case 'settings':
       return (
         <Suspense fallback={<Skeleton />}>

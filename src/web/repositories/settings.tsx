@@ -6,6 +6,7 @@ import { Card, Notice, Section } from '../kit/page.tsx';
 import { useWords } from '../kit/words.tsx';
 import { Retention } from '../retention/retention.tsx';
 import { queries, server } from '../server.ts';
+import { Webhooks } from '../webhooks/webhooks.tsx';
 import { repositoryKey } from './repository-query.ts';
 import { Saved } from './saved.tsx';
 import { RepositoryAccess } from './settings-access.tsx';
@@ -22,6 +23,7 @@ export function Settings({ repository }: { repository: RepositoryInfo }) {
       <ImmutableTags repository={repository.name} />
       <Retention place={{ repository: repository.name }} />
       <RepositoryAccess repository={repository.name} />
+      <Webhooks place={{ repository: repository.name }} />
       <RepositoryName repository={repository.name} />
       <DeleteRepository repository={repository.name} />
     </div>

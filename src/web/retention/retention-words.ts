@@ -32,6 +32,7 @@ export const retentionWords = defineWords(
     save: 'Save the policy',
     remove: 'Remove the policy',
     removeWhat: 'The policy of the namespace or of the instance holds then, where there is one.',
+    removeWhatInstance: 'Where there is no policy nearer by, no tag goes by itself then.',
     preview: 'What it would do now',
     previewWhat: 'Nothing is removed by this preview. After saving, the next garbage collection removes what would go.',
     counts: (removed: number, tags: number, immutable: number, inUse: number) =>
@@ -78,6 +79,7 @@ export const retentionWords = defineWords(
     save: '정책 저장',
     remove: '정책 제거',
     removeWhat: '이후에는 네임스페이스나 서버의 정책이 있으면 그것이 적용됩니다.',
+    removeWhatInstance: '이후에는 따로 정한 정책이 없는 곳에서 태그가 저절로 지워지지 않습니다.',
     preview: '지금 적용하면',
     previewWhat: '미리 보기는 아무것도 지우지 않습니다. 저장하면 다음 수집 때 지워집니다.',
     counts: (removed: number, tags: number, immutable: number, inUse: number) =>

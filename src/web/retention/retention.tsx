@@ -18,9 +18,9 @@ import { retentionWords } from './retention-words.ts';
 import { RuleFields } from './rule-fields.tsx';
 import { TryOn } from './try-on.tsx';
 
-type Place = { repository: string } | { namespace: string };
+type Place = { repository: string } | { namespace: string } | 'instance';
 
-/** The policy of a repository or of all in a namespace: what it keeps, what it would do, what it removed. */
+/** The policy of a repository, of all in a namespace, or of the instance: what it keeps, what it would do, what it removed. */
 export function Retention({ place }: { place: Place }) {
   const words = useWords(retentionWords);
   const found = useQuery({ queryKey: ['retention', 'policy', place], queryFn: () => server.retention.get(place) });
@@ -29,7 +29,7 @@ export function Retention({ place }: { place: Place }) {
       <Loaded query={found} rows={2}>
         {(info) => <Policy key={info.updatedAt} place={place} info={info} />}
       </Loaded>
-      {'repository' in place && <Removals repository={place.repository} />}
+      {place !== 'instance' && 'repository' in place && <Removals repository={place.repository} />}
     </Section>
   );
 }
@@ -95,10 +95,10 @@ function Policy({ place, info }: { place: Place; info: RetentionInfo }) {
         />
       </Form>
       {previewed != null &&
-        ('repository' in place ? (
+        (place !== 'instance' && 'repository' in place ? (
           <Preview repository={place.repository} policy={previewed} />
         ) : (
-          <TryOn namespace={place.namespace} policy={previewed} />
+          <TryOn namespace={place === 'instance' ? undefined : place.namespace} policy={previewed} />
         ))}
       <ConfirmDialog
         open={removing}
@@ -109,7 +109,7 @@ function Policy({ place, info }: { place: Place; info: RetentionInfo }) {
         problem={remove.problem}
         onConfirm={() => remove.run(undefined)}
       >
-        <p>{words.removeWhat}</p>
+        <p>{place === 'instance' ? words.removeWhatInstance : words.removeWhat}</p>
       </ConfirmDialog>
     </div>
   );

@@ -8,13 +8,13 @@ import { server } from '../server.ts';
 import { Preview } from './preview.tsx';
 import { retentionWords } from './retention-words.ts';
 
-/** What a namespace's policy would do in one of its repositories. */
-export function TryOn({ namespace, policy }: { namespace: string; policy: RetentionPolicyInfo }) {
+/** What a policy would do in one repository of those that it is for. @param namespace undefined: the whole instance */
+export function TryOn({ namespace, policy }: { namespace: string | undefined; policy: RetentionPolicyInfo }) {
   const words = useWords(retentionWords);
   const [chosen, setChosen] = useState<string>();
   const found = useQuery({
-    queryKey: ['repositories', 'of', namespace, 'first'],
-    queryFn: () => server.repositories.page({ namespace, n: '100' }),
+    queryKey: ['repositories', 'of', namespace ?? null, 'first'],
+    queryFn: () => server.repositories.page({ ...(namespace === undefined ? {} : { namespace }), n: '100' }),
   });
   return (
     <Loaded query={found} rows={1}>

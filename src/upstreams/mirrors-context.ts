@@ -1,0 +1,38 @@
+import type { RegistryContext } from '../registry/context.ts';
+import type { UpstreamsContext } from './context.ts';
+
+/** Durations in ms. */
+export interface MirrorPolicy {
+  /** How long a process keeps a mirror without a word. */
+  leaseMs: number;
+  /** How often it says that it still works. */
+  renewMs: number;
+  /** How long the first pause after a failure is; each further one is twice as long, … */
+  firstRetryMs: number;
+  /** … up to this, or to the mirror's own interval where that is longer. */
+  mostRetryMs: number;
+  /** By how much of its interval a run may be late, so that not all come at once. */
+  jitter: number;
+  /** Images, and blobs, that a run works on at once. */
+  jobs: number;
+}
+
+export const MIRROR_POLICY: MirrorPolicy = {
+  leaseMs: 30_000,
+  renewMs: 5_000,
+  firstRetryMs: 60_000,
+  mostRetryMs: 3_600_000,
+  jitter: 0.05,
+  jobs: 3,
+};
+
+/** What mirrors need from outside. */
+export interface MirrorsContext {
+  registry: RegistryContext;
+  upstreams: UpstreamsContext;
+}
+
+/** And what copying them needs. */
+export interface MirroringContext extends MirrorsContext {
+  policy: MirrorPolicy;
+}
