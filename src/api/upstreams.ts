@@ -4,7 +4,7 @@ import { time } from './page.ts';
 
 export const upstreamInfo = z.object({
   name: z.string(),
-  address: z.string().describe('`docker.io`, `https://old.example.com:5000`'),
+  address: z.string().describe('`docker.io`, `old.example.com:5000`'),
   username: z.string().nullable().describe('who it is asked as; the password is never shown; null: without a log-in'),
   hasAuthority: z.boolean().describe('whether certificates of a private authority are trusted, too'),
   caches: z.array(z.string()).describe('prefixes that are fetched from it when they are pulled'),
@@ -20,7 +20,7 @@ const address = z
   .string()
   .min(1)
   .max(500)
-  .describe('as in `docker.io` or `https://old.example.com:5000`; plain HTTP when it begins with `http://`');
+  .describe('as in `docker.io` or `old.example.com:5000`; plain HTTP when the scheme http stands before it');
 const username = z.string().min(1).max(500);
 const password = z.string().min(1).max(10_000).describe('a password or a token; kept encrypted, never shown');
 const ca = z.string().max(100_000).describe('certificates (PEM) of the authority that it has its own from');

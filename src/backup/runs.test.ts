@@ -156,6 +156,15 @@ onEachDatabase('backups that are written down', (newPlace) => {
     expect(await due()).toBeDefined();
   });
 
+  test('that began by a clock which was set back since are lost, and another is made', async () => {
+    registry.advance(365 * 24 * HOUR);
+    await due();
+    registry.advance(-365 * 24 * HOUR);
+    expect(await states()).toEqual(['failed']);
+    expect(await due()).toBeDefined();
+    expect(await states()).toEqual(['failed', 'running']);
+  });
+
   test('give the figures of a target, or of the last to any', async () => {
     const none = { lastSuccess: 0, lastSeconds: 0, lastBytes: 0, lastCopiedBytes: 0, lastFaults: 0, failures: 0 };
     expect(await backupFigures(context, TARGET)).toEqual(none);

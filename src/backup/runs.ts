@@ -142,7 +142,8 @@ export async function listBackupRuns(context: Context, limit: number): Promise<B
     .limit(limit)
     .execute();
   return rows.map((row) => {
-    const lost = row.state === 'running' && row.holder_until < context.now();
+    const now = context.now();
+    const lost = row.state === 'running' && (row.holder_until < now || row.holder_until > latestHold(now));
     return {
       id: row.id,
       target: row.target,
@@ -215,15 +216,22 @@ async function failuresSince(
 }
 
 async function isRunning(context: Context, rows: Rows, target: string): Promise<boolean> {
+  const now = context.now();
   const running = await rows
     .selectFrom('backup_runs')
     .select('id')
     .where('target', '=', target)
     .where('state', '=', 'running')
-    .where('holder_until', '>=', context.now())
+    .where('holder_until', '>=', now)
+    .where('holder_until', '<=', latestHold(now))
     .limit(1)
     .executeTakeFirst();
   return running !== undefined;
+}
+
+/** A process that says it is there for longer said so by a clock that was set back since; one that lives says it anew. */
+function latestHold(now: number): number {
+  return now + HOLD_MS + CLOCKS_MS;
 }
 
 /** Two that ask at one moment see each other: on PostgreSQL the row is locked until the first has committed. */

@@ -70,7 +70,10 @@ const COMMANDS: Record<string, Record<string, Entry>> = {
       summary: 'bring images from another registry, its folder, or an OCI layout',
       load: () => import('./import.ts'),
     },
-    export: { summary: 'write images to an OCI layout, or push them to another registry', load: () => import('./export.ts') },
+    export: {
+      summary: 'write images to an OCI layout, or push them to another registry',
+      load: () => import('./export.ts'),
+    },
     cache: {
       summary: 'fetch what is pulled below a prefix from another registry',
       load: () => import('./cache.ts'),

@@ -128,6 +128,18 @@ describe('rate limits', () => {
     expect(refused).toEqual(['token', 'token', 'token', 'token', 'account']);
   });
 
+  test('keep nobody out for longer after the clock was set back, or a shorter period was set', () => {
+    const { through, advance, table } = limitsOf({ address: TEN_A_SECOND });
+    advance(86_400_000);
+    expect(through(20)).toBe(10);
+    advance(-86_400_000);
+    expect(through(20)).toBe(10);
+    advance(1_000);
+    expect(through(20)).toBe(10);
+    expect(limitsOf({ address: { requests: 1, perMs: 3_600_000 } }, table).through(2, ANONYMOUS, '192.0.2.2')).toBe(1);
+    expect(limitsOf({ address: TEN_A_SECOND }, table).through(20, ANONYMOUS, '192.0.2.2')).toBe(10);
+  });
+
   test('hold over all who share the table', () => {
     const first = limitsOf({ address: TEN_A_SECOND });
     const second = limitsOf({ address: TEN_A_SECOND }, first.table);

@@ -74,7 +74,9 @@ export class RateLimits {
     const now = this.now();
     const place = this.#placeOf(key);
     const each = perMs / requests;
-    const whole = Math.max(this.#table[place + 1] ?? 0, now);
+    const stored = this.#table[place + 1] ?? 0;
+    // One further ahead than a count ever puts it is of a clock that was set back since, or of a longer period that was set before.
+    const whole = stored > now + 2 * perMs ? now : Math.max(stored, now);
     const wait = whole + each - perMs - now;
     // Times of today are exact to a quarter of a microsecond.
     if (wait > 0.01) {

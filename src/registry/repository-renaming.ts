@@ -56,6 +56,7 @@ export async function transferRepositories(
   actor: Actor,
 ): Promise<number> {
   if (from === to) throw new OciError('CONFLICT', `to: they are in ${to} already`);
+  const caches = (await context.caches?.list()) ?? [];
   return context.database.transaction(async (tx) => {
     await lockNamespaces(context, tx, [from, to]);
     const query = tx
@@ -69,6 +70,14 @@ export async function transferRepositories(
       const target = to + name.slice(from.length);
       if (!isRepositoryName(target)) {
         throw new OciError('CONFLICT', `to: ${name} can't become ${target}: that is no repository name`, { name });
+      }
+      const cache = caches.find(({ prefix }) => [name, target].some((either) => either.startsWith(`${prefix}/`)));
+      if (cache !== undefined) {
+        throw new OciError(
+          'CONFLICT',
+          `to: ${name} can't become ${target}: ${cache.prefix} is a cache of ${cache.address}; make it none first, with berth cache remove ${cache.prefix}`,
+          { name },
+        );
       }
       const clash = await clashOf(tx, id, target);
       if (clash !== undefined) throw new OciError('CONFLICT', `to: ${name} can't become ${target}: ${clash}`, { name });

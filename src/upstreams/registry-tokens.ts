@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { reading } from './body-reading.ts';
 import type { Challenge } from './challenge.ts';
 import { invalid, UpstreamError, unavailable } from './upstream-error.ts';
 
@@ -13,6 +14,8 @@ const DEFAULT_LIFE_S = 60;
 /** A token is asked for again so long before it expires. */
 const EARLY_MS = 5_000;
 const MOST_TOKENS = 1_000;
+/** Characters of a token server's answer. */
+const ANSWER_MOST = 1024 * 1024;
 
 const answer = z.object({
   token: z.string().optional(),
@@ -37,6 +40,7 @@ export class RegistryTokens {
   readonly #credentials: UpstreamCredentials | undefined;
   readonly #send: Send;
   readonly #now: () => number;
+  readonly #idleMs: number;
   readonly #kept = new LRUCache<string, Kept>({ max: MOST_TOKENS });
   readonly #asked = new Map<string, Promise<string>>();
   #basic = false;
@@ -46,11 +50,14 @@ export class RegistryTokens {
     credentials: UpstreamCredentials | undefined;
     send: Send;
     now: () => number;
+    /** How long an answer's body may be silent, in ms. */
+    idleMs: number;
   }) {
     this.#origin = options.origin;
     this.#credentials = options.credentials;
     this.#send = options.send;
     this.#now = options.now;
+    this.#idleMs = options.idleMs;
   }
 
   get hasCredentials(): boolean {
@@ -109,13 +116,24 @@ export class RegistryTokens {
       await response.body?.cancel();
       throw unavailable(`its token server ${realm.host} answers ${response.status}`);
     }
-    const read = answer.safeParse(await response.json().catch(() => undefined));
+    const read = answer.safeParse(await this.#document(response).catch(() => undefined));
     const token = read.data?.token ?? read.data?.access_token;
     if (token === undefined || token === '') throw unavailable(`its token server ${realm.host} gives no token`);
     const authorization = `Bearer ${token}`;
     const lifeMs = Math.max(read.data?.expires_in ?? DEFAULT_LIFE_S, 0) * 1_000;
     this.#kept.set(wanted, { authorization, until: this.#now() + lifeMs - EARLY_MS });
     return authorization;
+  }
+
+  /** Whoever wants a token waits for this, so a server that stands still is left. */
+  async #document({ body }: Response): Promise<unknown> {
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const piece of reading(body, this.#idleMs, undefined)) {
+      text += decoder.decode(piece, { stream: true });
+      if (text.length > ANSWER_MOST) return undefined;
+    }
+    return JSON.parse(text);
   }
 
   /** A password never goes out in plain text because a registry says so. */

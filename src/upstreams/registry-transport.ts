@@ -87,6 +87,7 @@ export class RegistryTransport {
       origin: options.address.origin,
       credentials: options.credentials,
       now: this.now,
+      idleMs: this.patience.idleMs,
       send: (url, headers) => this.#fetch(url, { method: 'GET', headers }),
     });
   }
@@ -150,9 +151,9 @@ export class RegistryTransport {
     const { scope } = request;
     const known = this.#tokens.known(scope);
     const first = await this.#follow(request, known);
-    if (first.status !== 401) return this.#judge(request, first);
-    const challenges = parseChallenges(first.headers.get('www-authenticate'));
-    await first.body?.cancel();
+    if (first.response.status !== 401 || !first.own) return this.#judge(request, first.response);
+    const challenges = parseChallenges(first.response.headers.get('www-authenticate'));
+    await first.response.body?.cancel();
     if (known !== undefined) this.#tokens.forget(scope);
     let authorization: string;
     try {
@@ -161,12 +162,16 @@ export class RegistryTransport {
       if (!(error instanceof UpstreamError)) throw error;
       throw new UpstreamError(error.failure, `${this.#told(request)}: ${error.message}`, { cause: error.cause });
     }
-    const second = await this.#follow(request, authorization);
-    if (second.status === 401) this.#tokens.forget(scope);
+    const { response: second, own } = await this.#follow(request, authorization);
+    if (second.status === 401 && own) this.#tokens.forget(scope);
     return this.#judge(request, second);
   }
 
-  async #follow(request: UpstreamRequest, authorization: string | undefined): Promise<Response> {
+  /** `own`: whether the registry itself answers at the end. Only it may ask for the log-in, and say where that is sent. */
+  async #follow(
+    request: UpstreamRequest,
+    authorization: string | undefined,
+  ): Promise<{ response: Response; own: boolean }> {
     const origin = new URL(this.address.origin);
     let url = new URL(request.path, origin);
     for (let redirects = 0; ; redirects++) {
@@ -180,7 +185,7 @@ export class RegistryTransport {
         ...(body === undefined ? {} : { body }),
       });
       const location = response.headers.get('location');
-      if (!REDIRECTS.has(response.status) || location === null || request.body !== undefined) return response;
+      if (!REDIRECTS.has(response.status) || location === null || request.body !== undefined) return { response, own };
       await response.body?.cancel();
       if (redirects === MOST_REDIRECTS)
         throw unavailable(`${this.#told(request)}: more than ${MOST_REDIRECTS} redirects`);
@@ -231,7 +236,7 @@ export class RegistryTransport {
     if (response.ok) return response;
     const told = `${this.#told(request)} answers ${response.status}`;
     const retryAt = retryTime(response.headers.get('retry-after'), this.now());
-    const errors = await registryErrors(response);
+    const errors = await registryErrors(response, this.patience.idleMs, request.signal);
     const said = errors === undefined || errors === '' ? '' : ` (${errors})`;
     const { status } = response;
     if (status === 401 || status === 403) {
@@ -307,11 +312,15 @@ function unreachable(url: URL, error: unknown, authorityFlag: string): UpstreamE
 }
 
 /** The codes and messages of a registry's error body; undefined when the body is none. */
-async function registryErrors(response: Response): Promise<string | undefined> {
+async function registryErrors(
+  response: Response,
+  idleMs: number,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   let text = '';
   try {
     const decoder = new TextDecoder();
-    for await (const piece of response.body ?? []) {
+    for await (const piece of reading(response.body, idleMs, signal)) {
       text += decoder.decode(piece, { stream: true });
       if (text.length > ERROR_MOST_BYTES) return undefined;
     }

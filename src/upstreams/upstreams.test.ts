@@ -169,7 +169,10 @@ onEachDatabase('upstreams', (newPlace: () => Promise<DatabasePlace>) => {
     });
     try {
       await make({ address: `https://127.0.0.1:${secure.port}` });
-      expect(await check()).toMatchObject({ failure: 'unavailable', why: expect.stringMatching(/not trusted.*--authority/) });
+      expect(await check()).toMatchObject({
+        failure: 'unavailable',
+        why: expect.stringMatching(/not trusted.*--authority/),
+      });
       const ca = readFileSync(certificate, 'utf8');
       const changed = await api.ask('boss', 'PATCH', '/api/v1/upstreams/old', { ca });
       expect(changed.body).toMatchObject({ hasAuthority: true });

@@ -143,6 +143,7 @@ export async function updateUpstream(
       .where('upstream', '=', name)
       .where('failures', '>', 0)
       .execute();
+    await tx.deleteFrom('cache_pauses').where('upstream', '=', name).execute();
     const detail = {
       ...(address === undefined ? {} : { address }),
       ...(username === undefined ? {} : { username }),
@@ -171,6 +172,7 @@ export async function deleteUpstream(context: UpstreamsContext, name: string, ac
         mirrors,
       });
     }
+    await tx.deleteFrom('cache_pauses').where('upstream', '=', name).execute();
     await tx.deleteFrom('upstreams').where('name', '=', name).execute();
     await context.record(tx, actor, { action: 'upstream.delete', subject: name });
   });

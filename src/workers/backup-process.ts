@@ -4,6 +4,8 @@ import type { Settings } from '../config/settings.ts';
 import type { BackupPlan } from './backup-plan.ts';
 import { selfCommand } from './self.ts';
 
+/** A target that does not answer keeps a process from ending. */
+const STOP_WITHIN_MS = 10_000;
 /** As much of what a process says of its end as is read. */
 const MOST_SAID = 4_000;
 
@@ -77,11 +79,13 @@ export class BackupProcess {
     }
   }
 
-  /** Lets it end its entry in the target; what it copied is of use to the next one. */
+  /** Lets it end its entry in the target, for some seconds; what it copied is of use to the next one. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const child of this.#running) child.kill('SIGTERM');
+    const late = setTimeout(() => this.kill(), STOP_WITHIN_MS);
     await Promise.all([...this.#running].map((child) => child.exited));
+    clearTimeout(late);
   }
 
   kill(): void {

@@ -136,7 +136,7 @@ async function serve(order: WorkerOrder): Promise<void> {
     log,
     newRequestId: () => `${order.name}-${(requests++).toString(36)}`,
     accepting: () => accepting,
-    rateLimits: openRateLimits(settings, (limit) => measured.rateLimited(limit)),
+    rateLimits: openRateLimits(settings, (limit) => measured.rateLimited(limit), log),
     connection: { address: (request) => listening.address(request) },
     metrics: async () => {
       const metrics = await collect();

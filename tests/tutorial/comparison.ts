@@ -7,7 +7,10 @@ const CHANGING = [
   { kind: 'token', pattern: 'berth_[a-z]+_[0-9A-Za-z]{20,}', same: true },
   { kind: 'id', pattern: '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', same: true },
   { kind: 'short digest', pattern: '(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])', same: true },
-  { kind: 'backup', pattern: '\\d{8}T\\d{6}Z(?:-[0-9a-z]+)?', same: true },
+  { kind: 'backup', pattern: '\\d{8}T\\d{6}(?:\\.\\d+)?Z-[0-9a-f]+', same: true },
+  { kind: 'fingerprint', pattern: '(?<=fingerprint )[0-9a-f]+', same: true },
+  { kind: 'rows', pattern: '\\d+(?= row\\(s\\))', same: false },
+  { kind: 'seconds', pattern: '(?<=; )[\\d.]+ s$', same: false },
   { kind: 'time', pattern: '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z', same: false },
   { kind: 'size', pattern: '(?<=size: )\\d+|\\d+(?:\\.\\d+)? (?:bytes|[KMGT]i?B)', same: false },
   { kind: 'version', pattern: '(?<![\\d.])\\d+\\.\\d+\\.\\d+(?:\\+\\w+)?(?![\\d.])', same: false },
@@ -60,8 +63,10 @@ export class Comparison {
         if (!same) continue;
         const before = this.#here.get(value);
         const from = this.#there.get(real);
-        if ((before ?? real) !== real) return `${kind} ${value} of the page was ${before}, and is ${real} now: ${shown()}`;
-        if ((from ?? value) !== value) return `${kind} ${real} is ${value} on the page, and was ${from} before: ${shown()}`;
+        if ((before ?? real) !== real)
+          return `${kind} ${value} of the page was ${before}, and is ${real} now: ${shown()}`;
+        if ((from ?? value) !== value)
+          return `${kind} ${real} is ${value} on the page, and was ${from} before: ${shown()}`;
         this.#here.set(value, real);
         this.#there.set(real, value);
       }

@@ -119,7 +119,10 @@ export class Machine {
   }
 
   /** Runs lines of a shell in the reader's folder, to their end. */
-  async script(text: string, { answers = [], terminal = answers.length > 0, env = {}, within = 150_000 }: ScriptOptions = {}): Promise<Said> {
+  async script(
+    text: string,
+    { answers = [], terminal = answers.length > 0, env = {}, within = 150_000 }: ScriptOptions = {},
+  ): Promise<Said> {
     let said = '';
     const left = [...answers];
     const decoder = new TextDecoder();
@@ -214,12 +217,20 @@ export class Machine {
       command: [
         ...this.enter,
         'dockerd',
-        ...['--data-root', join(root, 'data'), '--exec-root', join(root, 'exec'), '--pidfile', join(root, 'engine.pid')],
+        ...[
+          '--data-root',
+          join(root, 'data'),
+          '--exec-root',
+          join(root, 'exec'),
+          '--pidfile',
+          join(root, 'engine.pid'),
+        ],
         ...['--host', `unix://${root}/docker.sock`, '--storage-driver', 'overlay2', '--ip6tables=false'],
         ...['--shutdown-timeout=3', '--dns', '127.0.0.1'],
       ],
       env: this.env,
-      ready: async () => (await tryRun([...this.enter, 'docker', 'version'], { env: this.env, within: 10_000 })).code === 0,
+      ready: async () =>
+        (await tryRun([...this.enter, 'docker', 'version'], { env: this.env, within: 10_000 })).code === 0,
     });
     // systemd is the one thing that the machine lacks.
     const systemctl = `#!/bin/sh
@@ -248,7 +259,9 @@ esac
   async stop(): Promise<void> {
     await Promise.all(this.#running.map((running) => running.stop()));
     if (this.#engine !== undefined) {
-      const ids = (await tryRun([...this.enter, 'docker', 'ps', '-aq'], { env: this.env })).stdout.split('\n').filter(Boolean);
+      const ids = (await tryRun([...this.enter, 'docker', 'ps', '-aq'], { env: this.env })).stdout
+        .split('\n')
+        .filter(Boolean);
       if (ids.length > 0) await tryRun([...this.enter, 'docker', 'rm', '-f', '-v', ...ids], { env: this.env });
       await this.#engine.end();
     }

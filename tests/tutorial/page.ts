@@ -26,8 +26,10 @@ export function readTutorial(path: string): Section[] {
     const line = index + 1;
     const parts = sections.at(-1)?.parts ?? [];
     if (text.startsWith('    ')) {
-      if (block === undefined) parts.push((block = { text: text.slice(4), line }));
-      else block.text += `\n${text.slice(4)}`;
+      if (block === undefined) {
+        block = { text: text.slice(4), line };
+        parts.push(block);
+      } else block.text += `\n${text.slice(4)}`;
       continue;
     }
     block = undefined;

@@ -59,7 +59,7 @@ export class Player {
     const said = await machine.script(text, options);
     for (const line of text.split('\n')) if (line.startsWith('export ')) machine.exports.push(line);
     this.#remember(said);
-    if (said.code !== (options.code ?? 0)) if (process.env.SOFT) console.log(String(this.#wrong(part, `ended with ${said.code}:\n${said.text}`))); else throw this.#wrong(part, `ended with ${said.code}:\n${said.text}`);
+    if (said.code !== (options.code ?? 0)) throw this.#wrong(part, `ended with ${said.code}:\n${said.text}`);
     if (part.answer !== undefined && said.text.trim() !== part.answer) {
       throw this.#wrong(part, `answered ${said.text.trim()}, and on the page ${part.answer}`);
     }
@@ -91,7 +91,7 @@ export class Player {
     const [first] = parts;
     const page = parts.map((part) => part.text).join('\n');
     const difference = this.comparison.differs(page, text);
-    if (difference !== undefined && first !== undefined) { if (process.env.SOFT) console.log('SOFT', this.#wrong(first, difference).message); else throw this.#wrong(first, difference); }
+    if (difference !== undefined && first !== undefined) throw this.#wrong(first, difference);
     this.#said = '';
   }
 

@@ -33,7 +33,7 @@ describe.skipIf(!canPlay)('the tutorial', () => {
   /** A section of the page. One that comes after a section that failed fails with it. */
   const section = (title: string, play: () => Promise<void>) =>
     test(title, async () => {
-      if (failed && !process.env.SOFT) throw new Error('a section before it failed');
+      if (failed) throw new Error('a section before it failed');
       failed = true;
       page.open(title);
       await play();
@@ -55,6 +55,7 @@ describe.skipIf(!canPlay)('the tutorial', () => {
   }, 120_000);
 
   section('1. Start', async () => {
+    page.mentions('docker run -d -p 5000:5000 --restart=always …');
     server = await page.begins(first, 'insecure-registries');
     page.says(3);
     page.mentions('npm start -- --anonymous push');
@@ -91,7 +92,9 @@ describe.skipIf(!canPlay)('the tutorial', () => {
     page.writes(second, '/etc/docker/daemon.json');
     await page.runs(second);
     await second.trusts(`${FIRST}:5000`);
-    expect((await second.script(`docker login -u alice ${FIRST}:5000`, withPassword)).text).toContain('Login Succeeded');
+    expect((await second.script(`docker login -u alice ${FIRST}:5000`, withPassword)).text).toContain(
+      'Login Succeeded',
+    );
     await page.runs(second);
     page.says();
     await page.runs(second);
@@ -102,7 +105,12 @@ describe.skipIf(!canPlay)('the tutorial', () => {
   });
 
   section('5. Make it public', async () => {
-    await page.runs(first, { answers: [['Username: ', 'alice'], ['Password: ', PASSWORD]] });
+    await page.runs(first, {
+      answers: [
+        ['Username: ', 'alice'],
+        ['Password: ', PASSWORD],
+      ],
+    });
     page.says();
     await page.runs(first);
     await second.docker(['pull', `${FIRST}:5000/alice/app`]);
@@ -184,8 +192,11 @@ describe.skipIf(!canPlay)('the tutorial', () => {
   });
 
   const stable = (environment: string) =>
-    eventually(`${environment} is stable`, 60_000, async () =>
-      (await first.script(`bin/berth history ${environment}`)).text.split('\n')[1]?.includes('yes') ?? false,
+    eventually(
+      `${environment} is stable`,
+      60_000,
+      async () =>
+        (await first.script(`bin/berth history ${environment}`)).text.split('\n')[1]?.includes('yes') ?? false,
     );
 
   section('12. A bad release', async () => {
@@ -212,7 +223,8 @@ describe.skipIf(!canPlay)('the tutorial', () => {
     const [plan = '', rest = ''] = promoted.text.split('Promote it? [y/N]');
     page.shows(plan);
     page.shows(refused.text);
-    page.shows(rest.replace(/^ y/, ''));
+    // Behind the answer, which the terminal has shown.
+    page.shows(rest.slice(rest.indexOf('\n')));
     await page.runs(second);
     await page.runs(second);
     await stable('shop/test');
@@ -262,15 +274,14 @@ describe.skipIf(!canPlay)('the tutorial', () => {
   section('17. Years', async () => {
     await page.runs(first);
     page.says();
+    page.mentions('bin/berth why DIGEST');
     await page.runs(first);
     page.says();
     await page.runs(first);
     page.says();
     await page.runs(first);
     page.says();
-    await page.runs(first);
-    page.says();
-    expect(await server.stop()).toBe(0);
+    await server.stop();
   });
 
   test('every section of the page was played', () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { canMount, smallDisk } from '../bad-input/disks.ts';
 import { berth, type RunningBerth, startBerth } from '../support/berth.ts';
 import { started } from '../support/processes.ts';
 
@@ -183,3 +184,35 @@ describe('a rate limit on tokens', () => {
     expect(statuses).toEqual([...Array.from({ length: 19 }, () => 200), 429]);
   });
 });
+
+test.skipIf(!canMount('limits on a full disk'))(
+  'limits hold on a disk that is full, and end no worker',
+  async () => {
+    const disk = await smallDisk(24);
+    let server: RunningBerth | undefined;
+    try {
+      const data = join(disk.path, 'data');
+      const args = ['--workers', '1', '--gc-interval', '0s', '--anonymous', 'pull', '--rate-limit-address', '5/1h'];
+      const statuses = async (url: string) => {
+        const found: number[] = [];
+        for (let i = 0; i < 8; i++) found.push((await fetch(`${url}/v2/`)).status);
+        return found;
+      };
+      const expected = [200, 200, 200, 200, 200, 429, 429, 429];
+      server = await startBerth({ data, args });
+      // The first count is on the disk that is full.
+      disk.fill();
+      expect(await statuses(server.url)).toEqual(expected);
+      expect(await server.stop()).toBe(0);
+      rmSync(join(data, 'rate-limits'));
+      disk.fill();
+      server = await startBerth({ data, args });
+      expect(await statuses(server.url)).toEqual(expected);
+      expect(server.output()).toContain('no room on the disk for the limits on requests');
+    } finally {
+      await server?.stop();
+      await disk.unmount();
+    }
+  },
+  120_000,
+);

@@ -30,7 +30,7 @@ export async function pullBlob(registry: V2Context, request: BerthRequest): Prom
   if (cache === undefined) blob = await readBlob(registry, name, digest);
   else {
     const cached = await registry.through.blob(cache, name, digest, request.raw.signal);
-    if (cached.kind === 'growing') return growingBlob(request, digest, cached);
+    if (cached.kind !== 'stored') return growingBlob(request, digest, cached);
     blob = cached.blob;
   }
   if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
@@ -38,16 +38,15 @@ export async function pullBlob(registry: V2Context, request: BerthRequest): Prom
   return { kind: 'blob', digest, blob, range };
 }
 
-function growingBlob(
-  request: BerthRequest,
-  digest: Digest,
-  { size, open }: Extract<CachedBlob, { kind: 'growing' }>,
-): Outcome {
+function growingBlob(request: BerthRequest, digest: Digest, cached: Exclude<CachedBlob, { kind: 'stored' }>): Outcome {
   if (matchesEntity(request.header('if-none-match'), digest)) return { kind: 'not-modified', digest };
-  // A range needs to know where the end is.
-  const ranged = size !== undefined && wantsRange(request, digest);
-  const range = ranged ? parseRange(request.header('range'), size) : undefined;
-  const bytes = range === undefined ? open() : open({ start: range.start, end: range.end + 1 });
+  const { size } = cached;
+  // A range needs to know where the end is. Whoever asked for one takes the whole, too (RFC 9110 §14.2).
+  if (cached.kind === 'passing' || size === undefined || !wantsRange(request, digest)) {
+    return { kind: 'blob-stream', digest, size, bytes: cached.open(), range: undefined };
+  }
+  const range = parseRange(request.header('range'), size);
+  const bytes = cached.open(range && { start: range.start, end: range.end + 1 });
   return { kind: 'blob-stream', digest, size, bytes, range };
 }
 

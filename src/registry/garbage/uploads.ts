@@ -29,7 +29,28 @@ export async function expireUploads(run: GarbageRun): Promise<number> {
     }
     count++;
   }
+  if (!run.dryRun) await forgetFetches(run.context);
   return count + (await removeOrphanUploads(run, cutoff));
+}
+
+/** Of transfers from upstreams that nobody took up again: without its upload there is nothing to go on from. */
+async function forgetFetches({ database, now }: GarbageRun['context']): Promise<void> {
+  await database.relaxedTransaction((tx) =>
+    tx
+      .deleteFrom('cache_fetches')
+      .where('until', '<', now())
+      .where((where) =>
+        where.or([
+          where('upload', 'is', null),
+          where.not(
+            where.exists((select) =>
+              select.selectFrom('uploads').select('uploads.id').whereRef('uploads.id', '=', 'cache_fetches.upload'),
+            ),
+          ),
+        ]),
+      )
+      .execute(),
+  );
 }
 
 async function removeOrphanUploads(run: GarbageRun, cutoff: number): Promise<number> {

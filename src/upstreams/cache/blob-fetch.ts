@@ -1,7 +1,8 @@
 import type { Digest } from '../../oci/digest.ts';
 import { OciError } from '../../oci/errors.ts';
+import type { RepositoryName } from '../../oci/names.ts';
 import type { RegistryContext } from '../../registry/context.ts';
-import { cancelUpload, completeUpload, startUpload } from '../../registry/uploads.ts';
+import { cancelUpload, completeUpload, startUpload, uploadStatus } from '../../registry/uploads.ts';
 import { UpstreamError } from '../upstream-error.ts';
 import { actorOf, type CachedRepository, type CacheReports, writingFor } from './cache-context.ts';
 import type { FetchRows, HeldFetch } from './fetch-rows.ts';
@@ -163,8 +164,7 @@ export class BlobFetch {
     const { name, remoteName, cache } = repository;
     const client = await this.#parts.requests.client(cache, 'blobs');
     let upload = held.upload ?? undefined;
-    // The upload of one who died may have expired since.
-    let from = upload === undefined ? undefined : await writing.store.uploadSize(upload);
+    let from = upload === undefined ? undefined : await sizeOfUpload(writing, name, upload);
     if (upload === undefined || from === undefined) {
       upload = (await startUpload(writing, name, actorOf(repository))).id;
       from = 0;
@@ -183,7 +183,8 @@ export class BlobFetch {
     signal: AbortSignal,
   ): Promise<boolean> {
     const upload = this.#upload;
-    if (upload === undefined) return false;
+    // Who has taken over goes on with it.
+    if (upload === undefined || !(await held.isMine().catch(() => false))) return false;
     const wrong =
       (failure instanceof UpstreamError && failure.failure.kind === 'invalid') ||
       (failure instanceof OciError && failure.code !== 'UNAVAILABLE');
@@ -191,5 +192,15 @@ export class BlobFetch {
     if (resumable && !held.lost.aborted && ((await writing.store.uploadSize(upload)) ?? 0) > 0) return true;
     await cancelUpload(writing, this.wanted.repository.name, upload).catch(() => {});
     return false;
+  }
+}
+
+/** Undefined when it has expired since, or went with its repository. */
+async function sizeOfUpload(writing: RegistryContext, name: RepositoryName, id: string): Promise<number | undefined> {
+  try {
+    return (await uploadStatus(writing, name, id)).size;
+  } catch (error) {
+    if (error instanceof OciError && error.code === 'BLOB_UPLOAD_UNKNOWN') return undefined;
+    throw error;
   }
 }

@@ -1,5 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
+import { afterAll, beforeAll, beforeEach, expect, spyOn, test } from 'bun:test';
+import { DatabaseFullError } from '../../database/database.ts';
 import { onEachDatabase } from '../../database/test-databases.ts';
+import { HttpRequest } from '../../http/request.ts';
+import { pullBlob } from '../../http/v2/blobs.ts';
+import { renderOutcome } from '../../http/v2/render.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { removeQuota, setQuota } from '../../registry/quotas.ts';
 import { ACTOR, bytesOf, codeOf, DAY, pulled, pushBlob, type TestRegistry } from '../../registry/testing.ts';
@@ -164,6 +168,21 @@ onEachDatabase('a blob of a pull-through cache', (newPlace) => {
     expect(upstream.count('GET', digest)).toBe(0);
   });
 
+  test('is passed on when the database takes nothing more', async () => {
+    const image = upstream.image('team/full', '1.0', 'full');
+    await manifest(one, 'far/full', '1.0');
+    const room = spyOn(one.context.database, 'requireRoom').mockImplementation(() => {
+      throw new DatabaseFullError('no space left');
+    });
+    try {
+      expect(digestOf(await bytesFrom(await blob(one, 'far/full', image.layer)))).toBe(image.layer);
+    } finally {
+      room.mockRestore();
+    }
+    expect(one.results.at(-1)).toBe('blob passed');
+    expect(await isHere(one, 'far/full', image.layer)).toBe(false);
+  });
+
   test('for which there is no room is passed on and not kept', async () => {
     const layer = crypto.getRandomValues(new Uint8Array(100_000));
     const image = upstream.image('team/large', '1.0', 'large', layer);
@@ -171,6 +190,13 @@ onEachDatabase('a blob of a pull-through cache', (newPlace) => {
     await setQuota(one.context, 'far', 1_000, ACTOR);
     try {
       expect(digestOf(await bytesFrom(await blob(one, 'far/large', image.layer)))).toBe(image.layer);
+      // Also for who asks for a part: what is said to be one would be other bytes.
+      const params: Record<string, string> = { name: 'far/large', digest: image.layer };
+      const raw = new Request('http://here/v2/', { headers: { range: 'bytes=100-199' } });
+      const request = new HttpRequest('1', raw, {} as HttpRequest['environment'], (name) => params[name]);
+      const answer = renderOutcome(await pullBlob({ ...one.context, through: one.through }, request));
+      expect([answer.status, answer.headers.get('content-range')]).toEqual([200, null]);
+      expect(digestOf(new Uint8Array(await answer.arrayBuffer()))).toBe(image.layer);
       const unkept = upstream.image('team/large', '2.0', 'unkept');
       expect((await manifest(one, 'far/large', '2.0')).manifest.digest).toBe(unkept.digest);
       expect(await pulled(one.context, 'far/large', unkept.digest)).toBeUndefined();

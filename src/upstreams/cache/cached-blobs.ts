@@ -1,3 +1,4 @@
+import { DatabaseFullError } from '../../database/database.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { OciError } from '../../oci/errors.ts';
 import { mountBlob, repositoriesWithBlob, unknownBlob } from '../../registry/blobs.ts';
@@ -10,7 +11,7 @@ import { actorOf, type CachedRepository, type CacheResult, writingFor } from './
 import { hasNoRoom } from './cached-manifests.ts';
 import { toldOf } from './upstream-requests.ts';
 
-/** `growing`: not here yet, or not to be kept; `open` streams what comes, between two bytes when the size is known. */
+/** `growing`: not here yet; `open` streams what comes, between two bytes when the size is known. `passing`: not to be kept. */
 export type CachedBlob = { result: CacheResult } & (
   | { kind: 'stored'; blob: StoredBlob }
   | {
@@ -18,6 +19,8 @@ export type CachedBlob = { result: CacheResult } & (
       size: number | undefined;
       open: (range?: { start: number; end: number }) => ReadableStream<Uint8Array>;
     }
+  /** Can't be had in parts: nobody would verify them. */
+  | { kind: 'passing'; size: number | undefined; open: () => ReadableStream<Uint8Array> }
 );
 
 const LOOK_EVERY_MS = 20;
@@ -60,8 +63,9 @@ export class CachedBlobs {
         followBlob(registry, begun, { start: range?.start ?? 0, end: range?.end ?? size });
       return { kind: 'growing', size, open, result: 'miss' };
     } catch (error) {
-      if (error instanceof StoreFullError) {
-        this.#fullUntil = this.#parts.registry.now() + FULL_MS;
+      const full = error instanceof StoreFullError || error instanceof DatabaseFullError;
+      if (full) this.#fullUntil = this.#parts.registry.now() + FULL_MS;
+      if (full || hasNoRoom(error)) {
         return this.#pass(repository, digest, signal).catch((failure) => {
           throw this.#told(failure, repository, digest);
         });
@@ -186,7 +190,7 @@ export class CachedBlobs {
     const client = await requests.client(cache, 'blobs');
     reports.warn({ repository: name, digest, size }, 'a blob is passed on and not kept');
     return {
-      kind: 'growing',
+      kind: 'passing',
       size,
       open: () => client.blob(remoteName, digest, size, signal),
       result: 'passed',
@@ -200,6 +204,11 @@ export class CachedBlobs {
     // What the client's own request did not do.
     if (error instanceof OciError && error.code === 'DIGEST_INVALID') {
       return new OciError('UNAVAILABLE', `blob: ${cache.address} sends other bytes than ${digest}`, { digest });
+    }
+    if (error instanceof OciError && error.code === 'BLOB_UPLOAD_UNKNOWN') {
+      return new OciError('UNAVAILABLE', `blob: ${name} was deleted while ${digest} was fetched; try again`, {
+        digest,
+      });
     }
     return error;
   }

@@ -7,7 +7,7 @@ import type { RegistryContext } from '../../registry/context.ts';
 import { putManifest, unknownManifest } from '../../registry/manifests.ts';
 import type { PulledManifest } from '../../registry/pull-reader.ts';
 import type { UpstreamManifest } from '../registry-client.ts';
-import { UpstreamError } from '../upstream-error.ts';
+import { invalid, UpstreamError } from '../upstream-error.ts';
 import { actorOf, type CachedRepository, type CacheReports, type CacheResult, writingFor } from './cache-context.ts';
 import type { Flights } from './flights.ts';
 import { toldOf, type UpstreamRequests } from './upstream-requests.ts';
@@ -165,6 +165,10 @@ export class CachedManifests {
       if (reference.kind === 'tag') await this.#note(repositoryId, reference.tag);
       return { manifest: { ...manifest, repositoryId }, result: 'miss' };
     } catch (error) {
+      // The client's own request has no fault.
+      if (error instanceof OciError && error.code === 'MANIFEST_INVALID') {
+        throw invalid(`${referenceText(reference)} is no manifest that can be kept: ${error.message}`);
+      }
       if (!hasNoRoom(error)) throw error;
       this.#reports.warn(
         { repository: repository.name, reason: error.message },

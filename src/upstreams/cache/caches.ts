@@ -63,6 +63,7 @@ export async function setCache(
     const row = await tx.selectFrom('upstreams').select('address').where('name', '=', upstream).executeTakeFirst();
     if (row === undefined) throw unknownUpstream(upstream);
     await refuseOthers(tx, { prefix, address: row.address, ...wishes });
+    const before = await tx.selectFrom('caches').select('visibility').where('prefix', '=', prefix).executeTakeFirst();
     const now = context.now();
     const latest = await tx
       .selectFrom('caches')
@@ -76,6 +77,7 @@ export async function setCache(
       .values({ prefix, ...values, created_by: actor.name, created_at: now })
       .onConflict((conflict) => conflict.column('prefix').doUpdateSet(values))
       .execute();
+    if (before !== undefined && before.visibility !== visibility) await showAs(tx, prefix, visibility);
     const detail = { upstream, remotePrefix, freshMs, visibility };
     await context.record(tx, actor, { action: 'cache.set', subject: prefix, detail });
   });
@@ -115,6 +117,31 @@ function check(prefix: string, { remotePrefix, freshMs }: CacheWishes): void {
   }
 }
 
+/** What was pulled before is seen by the same people as what is pulled from now on. Not that of a cache further in. */
+async function showAs(tx: Transaction<Schema>, prefix: string, visibility: Visibility): Promise<void> {
+  let change = tx
+    .updateTable('repositories')
+    .set({ visibility })
+    .where('name', '>', `${prefix}/` as RepositoryName)
+    .where('name', '<', `${prefix}0` as RepositoryName);
+  for (const inner of await cachesIn(tx, prefix)) {
+    change = change.where((where) =>
+      where.or([where('name', '<', `${inner}/` as RepositoryName), where('name', '>', `${inner}0` as RepositoryName)]),
+    );
+  }
+  await change.execute();
+}
+
+async function cachesIn(tx: Transaction<Schema>, prefix: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('caches')
+    .select('prefix')
+    .where('prefix', '>', `${prefix}/`)
+    .where('prefix', '<', `${prefix}0`)
+    .execute();
+  return rows.map((row) => row.prefix);
+}
+
 /** @throws OciError CONFLICT */
 async function refuseOthers(tx: Transaction<Schema>, cache: CachePrefix): Promise<void> {
   const rows = await tx
@@ -125,8 +152,11 @@ async function refuseOthers(tx: Transaction<Schema>, cache: CachePrefix): Promis
     .where('r.name', '<', `${cache.prefix}0` as RepositoryName)
     .orderBy('r.name')
     .execute();
+  const inner = await cachesIn(tx, cache.prefix);
   const others = rows.filter(
-    (row) => row.upstream !== cache.upstream || row.remote_name !== cachedRepository(cache, row.name).remoteName,
+    (row) =>
+      !inner.some((prefix) => row.name.startsWith(`${prefix}/`)) &&
+      (row.upstream !== cache.upstream || row.remote_name !== cachedRepository(cache, row.name).remoteName),
   );
   if (others.length === 0) return;
   const names = others.slice(0, MOST_NAMED).map(({ name }) => name);

@@ -12,6 +12,8 @@ export interface FetchRow {
 export interface HeldFetch extends FetchRow {
   /** Fires when another process has taken over, or the hold could not be prolonged in time. */
   readonly lost: AbortSignal;
+  /** Asks the database whether it is held still: another process may have taken over without `lost` having fired yet. */
+  isMine(): Promise<boolean>;
   /** Says where the bytes go, for who follows. */
   setUpload(upload: string): Promise<void>;
   /** Ends the hold; `keep` leaves the row, so that the next one goes on with its upload. */
@@ -35,17 +37,21 @@ export class FetchRows {
     const holder = `${process}:${newId()}`;
     const at = now();
     const row = { holder, until: at + HOLD_MS };
-    return database.relaxedTransaction(async (tx) => {
+    const { taken, other } = await database.relaxedTransaction(async (tx) => {
       const taken = await tx
         .insertInto('cache_fetches')
         .values({ key, upload: null, ...row })
         .onConflict((conflict) => conflict.column('key').doUpdateSet(row).where('cache_fetches.until', '<', at))
         .returning('upload')
         .executeTakeFirst();
-      if (taken !== undefined) return { held: this.#held(key, holder, taken.upload) };
+      if (taken !== undefined) return { taken, other: undefined };
       const other = await tx.selectFrom('cache_fetches').select('upload').where('key', '=', key).executeTakeFirst();
-      return { other: other ?? { upload: null } };
+      return { taken, other };
     });
+    // Only what is committed is renewed.
+    return taken === undefined
+      ? { other: other ?? { upload: null } }
+      : { held: this.#held(key, holder, taken.upload, at + HOLD_MS) };
   }
 
   /** Whether somebody holds the key now, and where the bytes of its blob go. */
@@ -58,10 +64,10 @@ export class FetchRows {
     return row && { upload: row.upload, held: row.until >= this.#registry.now() };
   }
 
-  #held(key: string, holder: string, upload: string | null): HeldFetch {
+  #held(key: string, holder: string, upload: string | null, until: number): HeldFetch {
     const { database, now } = this.#registry;
     const lost = new AbortController();
-    let validUntil = now() + HOLD_MS;
+    let validUntil = until;
     let renewing = false;
     const renew = async () => {
       const until = now() + HOLD_MS;
@@ -91,6 +97,14 @@ export class FetchRows {
     return {
       upload,
       lost: lost.signal,
+      async isMine() {
+        const row = await database.read
+          .selectFrom('cache_fetches')
+          .select('holder')
+          .where('key', '=', mine.key)
+          .executeTakeFirst();
+        return row?.holder === mine.holder;
+      },
       async setUpload(id) {
         await database.relaxedTransaction((tx) =>
           tx
@@ -107,7 +121,8 @@ export class FetchRows {
           if (keep) {
             await tx
               .updateTable('cache_fetches')
-              .set({ until: 0 })
+              // Nobody's, also for a renewal that is under way.
+              .set({ until: 0, holder: '' })
               .where('key', '=', mine.key)
               .where('holder', '=', mine.holder)
               .execute();

@@ -7,6 +7,8 @@ import { CachePrefixes } from '../../registry/cache-prefixes.ts';
 import { describeImage } from '../../registry/image-source.ts';
 import { getImage } from '../../registry/images.ts';
 import { setImmutableTags } from '../../registry/repositories.ts';
+import { getRepositoryDetails } from '../../registry/repository-management.ts';
+import { transferRepositories } from '../../registry/repository-renaming.ts';
 import { tagHistory } from '../../registry/tags.ts';
 import {
   ACTOR,
@@ -24,6 +26,7 @@ import {
   type TestRegistry,
   tagged,
 } from '../../registry/testing.ts';
+import { updateUpstream } from '../upstreams.ts';
 import { removeCache, setCache } from './caches.ts';
 import {
   blob,
@@ -159,6 +162,27 @@ onEachDatabase('a pull-through cache', (newPlace, kind) => {
       expect((await manifest(two, 'far/limited', '1.0')).result).toBe('miss');
     });
 
+    test('is asked at once with another log-in, whatever it said to the one before', async () => {
+      upstream.image('team/changed', '1.0', 'changed');
+      upstream.trouble = refusing(429, { 'retry-after': '3600' });
+      expect(await codeOf(manifest(one, 'far/changed', '1.0'))).toBe('TOOMANYREQUESTS');
+      upstream.forget();
+      await updateUpstream(one.upstreams, 'far', { username: 'alice', password: 'secret' }, ACTOR);
+      await nextTurn();
+      expect((await manifest(two, 'far/changed', '1.0')).result).toBe('miss');
+    });
+
+    test('what is no manifest is the upstream’s fault, and what is here is served instead', async () => {
+      const { digest } = upstream.image('team/odd', '1.0', 'odd');
+      upstream.manifest('team/odd', 'bad', { schemaVersion: 1 });
+      expect(await codeOf(manifest(one, 'far/odd', 'bad'))).toBe('UNAVAILABLE');
+      await manifest(one, 'far/odd', '1.0');
+      upstream.manifest('team/odd', '1.0', { schemaVersion: 1 });
+      registry.advance(2 * HOUR);
+      const { manifest: served, result } = await manifest(one, 'far/odd', '1.0');
+      expect([served.digest, result]).toEqual([digest, 'stale']);
+    });
+
     test('a manifest that is not what its digest says is neither kept nor served', async () => {
       const { digest } = upstream.image('team/forged', '1.0', 'forged');
       upstream.manifests.set(`team/forged/manifests/${digest}`, { bytes: bytesOf('{}'), mediaType: MEDIA.ociManifest });
@@ -225,6 +249,25 @@ onEachDatabase('a pull-through cache', (newPlace, kind) => {
       expect(await codeOf(removeCache(context, 'busy/deep', ACTOR))).toBe('NOT_FOUND');
     });
 
+    test('no repositories of an account that is given to another one, and gives none', async () => {
+      const context = one.upstreams;
+      const wishes = { upstream: 'far', remotePrefix: '', freshMs: 0, visibility: 'private' } as const;
+      upstream.image('team/given', '1.0', 'given');
+      await manifest(one, 'far/given', '1.0');
+      await pushImage(one.context, 'loose/hub/app', 'loose', '1.0');
+      await setCache(context, 'heir/hub', wishes, ACTOR);
+      await nextTurn();
+      for (const [from, to] of [
+        ['far', 'near'],
+        ['loose', 'heir'],
+      ] as const) {
+        expect(await messageOf(transferRepositories(one.context, from, to, ACTOR))).toContain('is a cache of');
+      }
+      await removeCache(context, 'heir/hub', ACTOR);
+      await nextTurn();
+      expect(await transferRepositories(one.context, 'loose', 'heir', ACTOR)).toBe(1);
+    });
+
     test('another time of freshness for a prefix that is full already, but no other place', async () => {
       const context = one.upstreams;
       const wishes = { upstream: 'far', remotePrefix: 'team', freshMs: HOUR, visibility: 'public' } as const;
@@ -232,6 +275,22 @@ onEachDatabase('a pull-through cache', (newPlace, kind) => {
       await manifest(one, 'far/kept', '1.0');
       await setCache(context, 'far', wishes, ACTOR);
       expect(await codeOf(setCache(context, 'far', { ...wishes, remotePrefix: 'other' }, ACTOR))).toBe('CONFLICT');
+    });
+
+    test('another visibility for what was pulled before, too, but not for a cache further in', async () => {
+      const context = one.upstreams;
+      const wishes = { upstream: 'far', remotePrefix: 'team', freshMs: HOUR, visibility: 'public' } as const;
+      const seen = async (name: string) => (await getRepositoryDetails(one.context, named(name))).visibility;
+      upstream.image('team/shown', '1.0', 'shown');
+      upstream.image('team/inner', '1.0', 'inner');
+      await setCache(context, 'far/deep', wishes, ACTOR);
+      await manifest(one, 'far/shown', '1.0');
+      await manifest(one, 'far/deep/inner', '1.0');
+      expect([await seen('far/shown'), await seen('far/deep/inner')]).toEqual(['public', 'public']);
+      await setCache(context, 'far', { ...wishes, visibility: 'private' }, ACTOR);
+      expect([await seen('far/shown'), await seen('far/deep/inner')]).toEqual(['private', 'public']);
+      await setCache(context, 'far', wishes, ACTOR);
+      expect(await seen('far/shown')).toBe('public');
     });
   });
 

@@ -186,7 +186,7 @@ export async function manifest(worker: CacheWorker, name: string, reference: str
 export async function blob(worker: CacheWorker, name: string, digest: Digest): Promise<ReadableStream<Uint8Array>> {
   const cache = await cacheOf(worker, name);
   const found = await worker.through.blob(cache, named(name), digest, new AbortController().signal);
-  if (found.kind === 'growing') return found.open();
+  if (found.kind !== 'stored') return found.open();
   if (found.blob.kind !== 'bytes') throw new Error('no bytes');
   return found.blob.bytes.stream();
 }
