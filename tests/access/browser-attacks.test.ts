@@ -242,7 +242,7 @@ describe('a redirect', () => {
       const url = pathOf(
         path,
         { ...call, target: /:namespace\b/.test(path) ? 'acme' : 'app' },
-        { params: { id: 'x', webhook: 'x', delivery: 'x', holder: 'x' } },
+        { params: { id: 'x', webhook: 'x', delivery: 'x', holder: 'x', upstream: 'x', prefix: 'x', mirror: 'x' } },
       );
       const answer = await town.caller.send(method, `${url}?${query}`, { as: basic('chief', PASSWORD) });
       expect([path, answer.status >= 300 && answer.status < 400]).toEqual([path, false]);

@@ -19,6 +19,7 @@ const ALWAYS = new Set([
 /** When something was last used. */
 const TOUCHED: Record<string, readonly string[]> = {
   access_tokens: ['last_used_at', 'last_used_from'],
+  manifests: ['pulled_at'],
   sessions: ['updated_at', 'expires_at'],
   users: [],
   webhooks: ['lease_holder', 'lease_until', 'failing_since', 'failures', 'retry_at'],
