@@ -10,6 +10,7 @@ import { useLanguage, useWords } from '../kit/words.tsx';
 import { repositoryLink } from '../places.ts';
 import { server } from '../server.ts';
 import { Administration } from './administration.tsx';
+import { Backups } from './backups.tsx';
 import { administrationWords } from './words.ts';
 
 /** Below this part of the disk it is said that space is short. */
@@ -36,6 +37,7 @@ function Storage() {
         <>
           <Figures storage={known} />
           <Disk storage={known} />
+          <Backups />
           <Largest storage={known} />
         </>
       )}
