@@ -83,4 +83,11 @@ describe('a deployment that is waited for', () => {
     const rollback = deployment({ number: 8 });
     expect(codeOf({ status: 'failure', finishedAt: NOW, rolledBackBy: 8 }, 'healthy', { rollback })).toBe(undefined);
   });
+
+  test('that failed is not waited for once what undoes it has ended, whatever a target said of it last', () => {
+    const failed = { status: 'failure', finishedAt: NOW, rolledBackBy: 8, targets: on('reverting') } as const;
+    const ended = (status: 'success' | 'failure') => deployment({ number: 8, status, finishedAt: NOW });
+    expect(codeOf(failed, 'healthy', { rollback: ended('failure') })).toBe(4);
+    expect(codeOf(failed, 'healthy', { rollback: ended('success') })).toBe(3);
+  });
 });

@@ -65,13 +65,15 @@ function beforeStable(
 
 function failure(deployment: DeploymentInfo, rollback: DeploymentInfo | undefined): Outcome | undefined {
   const { status, finishedAt, rolledBackBy, targets } = deployment;
-  if (finishedAt === null || targets.some(({ phase }) => phase === 'reverting')) return undefined;
+  if (finishedAt === null) return undefined;
+  // A target that has begun with the rollback reports of that alone: it may stay `reverting` here.
   if (rolledBackBy !== null) {
     if (rollback === undefined || isUnderWay(rollback)) return undefined;
     return rollback.status === 'success'
       ? { code: EXIT.rolledBack, text: `failed and was rolled back${by(deployment)}: ${BACK}` }
       : { code: EXIT.failed, text: `failed, and so did its rollback, v${rolledBackBy}: ${rollback.status}` };
   }
+  if (targets.some(({ phase }) => phase === 'reverting')) return undefined;
   if (targets.length > 0 && targets.every(({ phase }) => phase === 'reverted')) {
     return { code: EXIT.rolledBack, text: `failed and was rolled back: ${BACK}` };
   }

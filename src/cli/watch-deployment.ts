@@ -43,7 +43,7 @@ export async function watchDeployment(
     const watch = new Watch(client, environment, progress, interrupt.signal, begun);
     const result = await watch.run(until, performance.now() + timeoutMs);
     progress.stop();
-    const { deployment } = watch;
+    const { deployment, rollback } = watch;
     const text = `v${deployment.number} of ${safe(deployment.stack)} ${safe(deployment.environment)}`;
     if (result === 'interrupted') {
       note(`no longer waiting; ${text} goes on (${deployment.status}): berth status shows it`);
@@ -56,7 +56,7 @@ export async function watchDeployment(
     const line = `${text}: ${result.text}`;
     if (json || result.code !== EXIT.ok) note(line);
     else print(line);
-    if (result.code !== EXIT.ok) await explainFailure(client, environment, deployment);
+    if (result.code !== EXIT.ok) await explainFailure(client, environment, deployment, rollback);
     return { code: result.code, deployment };
   } finally {
     process.off('SIGINT', stop);
@@ -67,6 +67,8 @@ export async function watchDeployment(
 class Watch {
   #lastAnswer = performance.now();
   #away = false;
+  /** What undoes it, as it was seen last. */
+  rollback: DeploymentInfo | undefined;
   readonly #interrupted: Promise<undefined>;
 
   constructor(
@@ -101,6 +103,7 @@ class Watch {
     const { rolledBackBy } = seen;
     const rollback =
       rolledBackBy === null ? undefined : await this.#asked(() => client.deployments.get(environment, rolledBackBy));
+    this.rollback = rollback ?? this.rollback;
     this.progress.show(seen, ...(rollback === undefined ? [] : [rollback]));
     const replaceable = seen.status === 'success' && until === 'stable' && !seen.stable;
     const current = replaceable ? (await this.#asked(() => client.environments.get(environment)))?.current : undefined;
@@ -143,9 +146,11 @@ async function explainFailure(
   client: ManagementClient,
   environment: EnvironmentName,
   { number, message, targets }: DeploymentInfo,
+  rollback: DeploymentInfo | undefined,
 ): Promise<void> {
   if (message !== '') note(`  ${safe(message)}`);
-  for (const { target, phase, error, log } of targets) {
+  const undone = rollback === undefined || rollback.status === 'success' ? [] : rollback.targets;
+  for (const { target, phase, error, log } of [...targets, ...undone]) {
     if (error !== null) note(`  ${safe(target)} (${phase}): ${safe(error)}`);
     const lines = log === null ? [] : log.trimEnd().split('\n').slice(-LOG_LINES);
     if (lines.length > 0) note(`  the last lines of its log on ${safe(target)}:`);
