@@ -273,7 +273,7 @@ export class Instruments {
 
   #mirrors(figures: InstrumentSources['mirrors'], registers: Registry[]): void {
     type Figures = Awaited<ReturnType<InstrumentSources['mirrors']>>;
-    const shown: [name: string, help: string, value: (found: Figures) => number][] = [
+    const shown: Shown<Figures>[] = [
       ['berth_mirrors', 'Repositories that follow one of another registry.', ({ mirrors }) => mirrors],
       ['berth_mirrors_failing', 'Those of them whose last run failed.', ({ failing }) => failing],
       [
@@ -282,21 +282,11 @@ export class Instruments {
         ({ oldest }) => (oldest ?? 0) / 1000,
       ],
     ];
-    for (const [name, help, value] of shown) {
-      new Gauge({
-        name,
-        help,
-        aggregator: 'max',
-        registers,
-        async collect() {
-          this.set(await figures().then(value, () => Number.NaN));
-        },
-      });
-    }
+    showAll(shown, figures, registers);
   }
 
   #garbage(figures: () => GarbageTotals, registers: Registry[]): void {
-    const shown: [name: string, help: string, value: (found: GarbageTotals) => number][] = [
+    const shown: Shown<GarbageTotals>[] = [
       ['berth_gc_runs', 'Garbage collections of serve that ended well, since it started.', ({ runs }) => runs],
       ['berth_gc_failures', 'Garbage collections of serve that failed, since it started.', ({ failures }) => failures],
       ['berth_gc_removed_manifests', 'Manifests removed by them.', ({ manifests }) => manifests],
@@ -309,22 +299,11 @@ export class Instruments {
         ({ lastEnd }) => lastEnd / 1000,
       ],
     ];
-    for (const [name, help, value] of shown) {
-      // Every worker has the same figures: the sum would count them several times.
-      new Gauge({
-        name,
-        help,
-        aggregator: 'max',
-        registers,
-        collect() {
-          this.set(value(figures()));
-        },
-      });
-    }
+    showAll(shown, async () => figures(), registers);
   }
 
   #backups({ backups, backupPeriodMs }: InstrumentSources, registers: Registry[]): void {
-    const shown: [name: string, help: string, value: (found: BackupFigures) => number][] = [
+    const shown: Shown<BackupFigures>[] = [
       [
         'berth_backup_last_success_timestamp_seconds',
         'When the last backup that ended well began, by serve or by hand; 0 for none yet.',
@@ -340,25 +319,7 @@ export class Instruments {
       ],
       ['berth_backup_failures', 'Backups that failed since.', ({ failures }) => failures],
     ];
-    // A scrape asks all of them at one moment: one read is for all.
-    let reading: Promise<BackupFigures> | undefined;
-    const read = () => {
-      reading ??= backups().finally(() => {
-        reading = undefined;
-      });
-      return reading;
-    };
-    for (const [name, help, value] of shown) {
-      new Gauge({
-        name,
-        help,
-        aggregator: 'max',
-        registers,
-        async collect() {
-          this.set(await read().then(value, () => Number.NaN));
-        },
-      });
-    }
+    showAll(shown, backups, registers);
     new Gauge({
       name: 'berth_backup_period_seconds',
       help: 'Time from one backup of serve to the next; 0 when it makes none.',
@@ -366,6 +327,35 @@ export class Instruments {
       registers,
       collect() {
         this.set(backupPeriodMs / 1000);
+      },
+    });
+  }
+}
+
+type Shown<Figures> = [name: string, help: string, value: (found: Figures) => number];
+
+/** Gauges of figures that every worker has the same: their sum would count them several times. NaN when they can't be had. */
+function showAll<Figures>(
+  shown: readonly Shown<Figures>[],
+  figures: () => Promise<Figures>,
+  registers: Registry[],
+): void {
+  // A scrape asks all of them at one moment: one read is for all.
+  let reading: Promise<Figures> | undefined;
+  const read = () => {
+    reading ??= figures().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+  for (const [name, help, value] of shown) {
+    new Gauge({
+      name,
+      help,
+      aggregator: 'max',
+      registers,
+      async collect() {
+        this.set(await read().then(value, () => Number.NaN));
       },
     });
   }
