@@ -52,11 +52,26 @@ const SUITES = {
 /** How many suites run at once: BERTH_TEST_LANES, or what the machine is good for. */
 const LANES = Number(process.env.BERTH_TEST_LANES) || Math.min(2, availableParallelism());
 
+/** A test has ended. */
+const RESULT = /^\((?:pass|fail|skip|todo)\) /;
+
+/** How much of what a failed test said is said again at the end. */
+const REASON_LINES = 60;
+
 const chosen = process.argv.slice(2);
 for (const name of chosen) {
   if (Object.hasOwn(SUITES, name)) continue;
   console.error(`test: no suite ${name}; there are ${Object.keys(SUITES).join(', ')}`);
   process.exit(2);
+}
+
+/** The runners that run; whoever ends this program ends them too. */
+const runners = new Set();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    for (const runner of runners) runner.kill('SIGKILL');
+    process.exit(1);
+  });
 }
 
 install();
@@ -101,7 +116,9 @@ async function runSuite(suite) {
   const result = await run(suite);
   passed += result.passed;
   failed += result.failed;
-  if (result.failed > 0) failures.push([name, ...new Set(result.lines)].join('\n  '));
+  if (result.failed > 0) {
+    failures.push([name, ...[...result.reasons].flatMap(([line, said]) => [line, ...said])].join('\n  '));
+  }
   const seconds = Math.round((Date.now() - started) / 1000);
   console.log(`=== ${name}: ${result.passed} passed, ${result.failed} failed in ${seconds} s`);
 }
@@ -114,21 +131,26 @@ function run({ name, path, timeout }) {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1' },
     });
+    runners.add(child);
     const counts = { pass: 0, fail: 0, error: 0 };
-    const lines = [];
+    /** Of each failed test, what stood before its result: why it failed. The runner says its name again at the end. */
+    const reasons = new Map();
+    let before = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         console.log(`${name}| ${line}`);
-        if (line.startsWith('(fail) ')) lines.push(line);
+        if (line.startsWith('(fail) ') && !reasons.has(line)) reasons.set(line, before);
+        before = RESULT.test(line) ? [] : [...before, line].slice(-REASON_LINES);
         // What the runner ends with.
         const [, count, word] = /^\s*(\d+) (pass|fail|error)s?$/.exec(line) ?? [];
         if (word !== undefined) counts[word] = Number(count);
       });
     }
     child.on('close', (code) => {
+      runners.delete(child);
       const failures = counts.fail + counts.error;
       // A runner that died, or found nothing, has not passed.
-      resolve({ passed: counts.pass, failed: failures === 0 && code !== 0 ? 1 : failures, lines });
+      resolve({ passed: counts.pass, failed: failures === 0 && code !== 0 ? 1 : failures, reasons });
     });
   });
 }

@@ -198,7 +198,8 @@ export class Machine {
       await run(['chroot', tree, '/bin/busybox', '--install', '-s', '/bin']);
       writeFileSync(join(tree, 'etc/issue'), `${name}\n`);
       const archive = join(this.root, `${name}.tar`);
-      await run(['tar', '-C', tree, '-cf', this.path(archive), '.']);
+      // The same bytes on each machine, as what comes from a public registry is.
+      await run(['tar', '-C', tree, '--sort=name', '--mtime=@0', '-cf', this.path(archive), '.']);
       await this.docker(['import', archive, name]);
     } finally {
       rmSync(tree, { recursive: true, force: true });
