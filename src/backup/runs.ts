@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import { passGate } from '../database/leases.ts';
 import type { Schema } from '../database/schema.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import { BackupError, type BackupManifest, MANIFESTS } from './format.ts';
@@ -69,7 +70,8 @@ export async function takeDueBackup(
     nextBackup(schedule, await historyOf(context, rows, target)) <= context.now();
   if (!(await due(context.database.read))) return undefined;
   return context.database.transaction(async (tx) => {
-    await oneAtATime(tx);
+    // Two that ask at one moment see each other.
+    await passGate(tx, 'backup-request');
     return (await due(tx)) ? insert(context, tx, target, 'schedule') : undefined;
   });
 }
@@ -232,15 +234,6 @@ async function isRunning(context: Context, rows: Rows, target: string): Promise<
 /** A process that says it is there for longer said so by a clock that was set back since; one that lives says it anew. */
 function latestHold(now: number): number {
   return now + HOLD_MS + CLOCKS_MS;
-}
-
-/** Two that ask at one moment see each other: on PostgreSQL the row is locked until the first has committed. */
-async function oneAtATime(tx: Transaction<Schema>): Promise<void> {
-  await tx
-    .insertInto('leases')
-    .values({ name: 'backup-request', holder: '', until: 0, fence: 1 })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet((set) => ({ fence: set('leases.fence', '+', 1) })))
-    .execute();
 }
 
 async function insert(context: Context, tx: Transaction<Schema>, target: string, startedBy: string): Promise<string> {

@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   registry: [
     'oci/',
     'database/database.ts',
+    'database/leases.ts',
     'database/schema.ts',
     'database/accounts-schema.ts',
     'database/freshness.ts',
@@ -59,12 +60,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // What a request did and how long each part took, sent to a collector: off unless set.
   telemetry: ['oci/', 'database/database.ts', 'database/schema.ts', 'storage/blob-store.ts'],
   // HTTPS: certificates from files or from an ACME authority, and when they change.
-  tls: ['oci/', 'database/database.ts', 'database/schema.ts', 'database/certificates-schema.ts'],
+  tls: ['oci/', 'database/database.ts', 'database/leases.ts', 'database/schema.ts', 'database/certificates-schema.ts'],
   // The whole of an instance, copied out and brought back.
   backup: [
     'oci/',
     'registry/',
     'database/database.ts',
+    'database/leases.ts',
     'database/migrate.ts',
     'database/schema.ts',
     'storage/blob-store.ts',

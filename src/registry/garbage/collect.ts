@@ -4,7 +4,7 @@ import type { RegistryContext } from '../context.ts';
 import { finishDeletions } from '../repository-deletion.ts';
 import { applyRetention, forgetRemovals, RETENTION } from '../retention/apply.ts';
 import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
-import { GarbageBusyError, takeLease } from './lease.ts';
+import { GarbageBusyError, takeGarbageLease } from './lease.ts';
 import { collectManifests, deadManifests } from './manifests.ts';
 import type { GarbageItem, GarbageRun } from './run.ts';
 import { expireUploads } from './uploads.ts';
@@ -47,7 +47,7 @@ const MOST_PAUSE_MS = 1_000;
 export async function collectGarbage(context: RegistryContext, options: GarbageOptions): Promise<GarbageResult> {
   const started = performance.now();
   let rested = started;
-  const lease = options.dryRun ? undefined : await takeLease(context);
+  const lease = options.dryRun ? undefined : await takeGarbageLease(context);
   const run: GarbageRun = {
     context,
     dryRun: options.dryRun,
@@ -129,7 +129,7 @@ async function retain(run: GarbageRun, repository: { id: number; name: Repositor
 export async function finishRemoval(context: RegistryContext, digest: Digest): Promise<boolean> {
   const quiet = () => {};
   try {
-    const lease = await takeLease(context);
+    const lease = await takeGarbageLease(context);
     const keepLease = () => lease.renew();
     try {
       const run = { context, dryRun: false, item: quiet, progress: quiet, keepLease, breathe: keepLease };

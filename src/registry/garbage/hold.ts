@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { passGate } from '../../database/leases.ts';
 import type { Schema } from '../../database/schema.ts';
 import type { RegistryContext } from '../context.ts';
 
@@ -29,7 +30,7 @@ export async function holdBlobs(
   let until = context.now() + HOLD_MS;
   let unbroken = true;
   await database.transaction(async (tx) => {
-    await passGate(tx);
+    await passGate(tx, GATE);
     await tx.deleteFrom('leases').where('name', 'like', `${PREFIX}%`).where('until', '<=', context.now()).execute();
     await tx.insertInto('leases').values({ name, holder: context.process, until, fence: 1 }).execute();
   });
@@ -62,7 +63,7 @@ export async function holdBlobs(
  * backup's snapshot, or it sees the hold.
  */
 export async function blobsAreHeld(context: RegistryContext, tx: Transaction<Schema>): Promise<boolean> {
-  await passGate(tx);
+  await passGate(tx, GATE);
   const hold = await tx
     .selectFrom('leases')
     .select('name')
@@ -71,13 +72,4 @@ export async function blobsAreHeld(context: RegistryContext, tx: Transaction<Sch
     .limit(1)
     .executeTakeFirst();
   return hold !== undefined;
-}
-
-/** On PostgreSQL the row is locked until the transaction ends; SQLite has one writer anyway. */
-async function passGate(tx: Transaction<Schema>): Promise<void> {
-  await tx
-    .insertInto('leases')
-    .values({ name: GATE, holder: '', until: 0, fence: 1 })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet((set) => ({ fence: set('leases.fence', '+', 1) })))
-    .execute();
 }

@@ -18,7 +18,7 @@ import {
   type TestRegistry,
 } from '../testing.ts';
 import { verify } from '../verify.ts';
-import { GarbageBusyError, takeLease } from './lease.ts';
+import { GarbageBusyError, takeGarbageLease } from './lease.ts';
 
 onEachDatabase('one garbage collection at a time', (newPlace) => {
   const opened: TestRegistry[] = [];
@@ -48,7 +48,7 @@ onEachDatabase('one garbage collection at a time', (newPlace) => {
 
   test('of two that begin at the same moment one runs', async () => {
     const { context, other } = await open();
-    const outcomes = await Promise.allSettled([takeLease(context), takeLease(other), takeLease(context)]);
+    const outcomes = await Promise.allSettled([takeGarbageLease(context), takeGarbageLease(other), takeGarbageLease(context)]);
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(GarbageBusyError);
@@ -57,11 +57,11 @@ onEachDatabase('one garbage collection at a time', (newPlace) => {
 
   test('a dry run needs no lease and takes none', async () => {
     const { context, other } = await open();
-    const lease = await takeLease(context);
+    const lease = await takeGarbageLease(context);
     expect((await collect(other, { dryRun: true })).result.dryRun).toBe(true);
     await lease.release();
     await collect(other, { dryRun: true });
-    expect((await takeLease(context)).release).toBeDefined();
+    expect((await takeGarbageLease(context)).release).toBeDefined();
   });
 
   test('one that fails lets go', async () => {
@@ -76,33 +76,33 @@ onEachDatabase('one garbage collection at a time', (newPlace) => {
   test('the lease of a process that died is passed over after 20 s, with the next fence', async () => {
     const registry = await open();
     const { context, other, advance } = registry;
-    await takeLease(context);
+    await takeGarbageLease(context);
     const { fence } = await rowOf(registry);
     advance(19_000);
-    await expect(takeLease(other)).rejects.toBeInstanceOf(GarbageBusyError);
+    await expect(takeGarbageLease(other)).rejects.toBeInstanceOf(GarbageBusyError);
     advance(2_000);
-    await takeLease(other);
+    await takeGarbageLease(other);
     expect(await rowOf(registry)).toMatchObject({ fence: fence + 1 });
   });
 
   test('a holder that goes on keeps it, also beyond a minute', async () => {
     const { context, other, advance } = await open();
-    const lease = await takeLease(context);
+    const lease = await takeGarbageLease(context);
     for (let i = 0; i < 5; i++) {
       advance(40_000);
       await lease.renew();
-      await expect(takeLease(other)).rejects.toBeInstanceOf(GarbageBusyError);
+      await expect(takeGarbageLease(other)).rejects.toBeInstanceOf(GarbageBusyError);
     }
     await lease.release();
-    await (await takeLease(other)).release();
+    await (await takeGarbageLease(other)).release();
   });
 
   test('a holder that stood still learns that another took over, and lets the other’s lease be', async () => {
     const registry = await open();
     const { context, other, advance } = registry;
-    const lost = await takeLease(context);
+    const lost = await takeGarbageLease(context);
     advance(2 * MINUTE);
-    await takeLease(other);
+    await takeGarbageLease(other);
     const { holder, until } = await rowOf(registry);
     await expect(lost.renew()).rejects.toBeInstanceOf(GarbageBusyError);
     await lost.release().catch(() => {});

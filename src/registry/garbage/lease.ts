@@ -1,5 +1,7 @@
+import { prolongLease, takeLease } from '../../database/leases.ts';
 import type { RegistryContext } from '../context.ts';
 
+const NAME = 'gc';
 const HOLD_MS = 20_000;
 
 /** Another process collects now. */
@@ -18,29 +20,17 @@ export interface GarbageLease {
  *
  * @throws GarbageBusyError
  */
-export async function takeLease(context: RegistryContext): Promise<GarbageLease> {
+export async function takeGarbageLease(context: RegistryContext): Promise<GarbageLease> {
   const holder = `${context.process}:${context.newId()}`;
   const now = context.now();
-  const taken = await context.database.transaction(async (tx) => {
-    const inserted = await tx
-      .insertInto('leases')
-      .values({ name: 'gc', holder, until: now + HOLD_MS, fence: 1 })
-      .onConflict((conflict) =>
-        conflict
-          .column('name')
-          .doUpdateSet((set) => ({ holder, until: now + HOLD_MS, fence: set('leases.fence', '+', 1) }))
-          .where('leases.until', '<', now),
-      )
-      .executeTakeFirst();
-    return (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n;
-  });
+  const taken = await context.database.transaction((tx) =>
+    takeLease(tx, { name: NAME, holder, until: now + HOLD_MS }, now),
+  );
   if (!taken) throw new GarbageBusyError('another garbage collection is running; wait for it to end');
   let renewedAt = now;
   const update = async (until: number) => {
-    const updated = await context.database.relaxedTransaction((tx) =>
-      tx.updateTable('leases').set({ until }).where('name', '=', 'gc').where('holder', '=', holder).executeTakeFirst(),
-    );
-    if (updated.numUpdatedRows === 0n) throw new GarbageBusyError('another garbage collection took over');
+    const held = await context.database.relaxedTransaction((tx) => prolongLease(tx, { name: NAME, holder, until }));
+    if (!held) throw new GarbageBusyError('another garbage collection took over');
   };
   return {
     async renew() {

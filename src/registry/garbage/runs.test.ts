@@ -13,7 +13,7 @@ import {
   removing,
   type TestRegistry,
 } from '../testing.ts';
-import { GarbageBusyError, takeLease } from './lease.ts';
+import { GarbageBusyError, takeGarbageLease } from './lease.ts';
 import { collectRecorded, findRun, listRuns, loseRun, requestRun } from './runs.ts';
 
 onEachDatabase('garbage collections that are written down', (newPlace) => {
@@ -148,7 +148,7 @@ onEachDatabase('garbage collections that are written down', (newPlace) => {
 
   test('one that finds another at work leaves no trace by itself, and fails when it was asked for', async () => {
     const { context } = await open();
-    const lease = await takeLease(context);
+    const lease = await takeGarbageLease(context);
     await expect(collectRecorded(context, byHand)).rejects.toBeInstanceOf(GarbageBusyError);
     expect(await all(context)).toEqual([]);
     const asked = await requestRun(context, false, ACTOR);

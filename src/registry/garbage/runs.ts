@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import { DatabaseFullError } from '../../database/database.ts';
+import { passGate } from '../../database/leases.ts';
 import type { Schema } from '../../database/schema.ts';
 import { OciError } from '../../oci/errors.ts';
 import type { Actor, RegistryContext } from '../context.ts';
@@ -46,7 +47,8 @@ export interface RecordedItem {
  */
 export async function requestRun(context: RegistryContext, dryRun: boolean, actor: Actor): Promise<RecordedRun> {
   return context.database.transaction(async (tx) => {
-    await oneAtATime(tx);
+    // Two that ask at one moment see each other.
+    await passGate(tx, 'gc-request');
     const running = await tx
       .selectFrom('garbage_runs')
       .select(['dry_run', 'started_by', 'started_at'])
@@ -184,15 +186,6 @@ function runOf(context: RegistryContext, row: Row): RecordedRun {
 
 function recorded({ kind, repository, digest, size, why }: GarbageItem): RecordedItem {
   return { kind, repository: repository ?? null, digest: digest ?? null, size: size ?? null, why };
-}
-
-/** Two that ask at one moment see each other: on PostgreSQL the row is locked until the first has committed. */
-async function oneAtATime(tx: Transaction<Schema>): Promise<void> {
-  await tx
-    .insertInto('leases')
-    .values({ name: 'gc-request', holder: '', until: 0, fence: 1 })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet((set) => ({ fence: set('leases.fence', '+', 1) })))
-    .execute();
 }
 
 async function insert(

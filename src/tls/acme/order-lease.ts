@@ -1,4 +1,5 @@
 import type { Database } from '../../database/database.ts';
+import { prolongLease, takeLease } from '../../database/leases.ts';
 
 const NAME = 'acme';
 const HOLD_MS = 60_000;
@@ -48,25 +49,10 @@ async function take(database: Database, holder: string, now: number): Promise<bo
   const lease = await database.read.selectFrom('leases').select('until').where('name', '=', NAME).executeTakeFirst();
   // Asked each second while another one orders: that is to cost no write.
   if (lease !== undefined && Number(lease.until) >= now) return false;
-  return database.relaxedTransaction(async (tx) => {
-    const inserted = await tx
-      .insertInto('leases')
-      .values({ name: NAME, holder, until: now + HOLD_MS, fence: 1 })
-      .onConflict((conflict) =>
-        conflict
-          .column('name')
-          .doUpdateSet((set) => ({ holder, until: now + HOLD_MS, fence: set('leases.fence', '+', 1) }))
-          .where('leases.until', '<', now),
-      )
-      .executeTakeFirst();
-    return (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n;
-  });
+  return database.relaxedTransaction((tx) => takeLease(tx, { name: NAME, holder, until: now + HOLD_MS }, now));
 }
 
 /** @returns whether it is still held */
-async function prolong(database: Database, holder: string, until: number): Promise<boolean> {
-  const updated = await database.relaxedTransaction((tx) =>
-    tx.updateTable('leases').set({ until }).where('name', '=', NAME).where('holder', '=', holder).executeTakeFirst(),
-  );
-  return updated.numUpdatedRows > 0n;
+function prolong(database: Database, holder: string, until: number): Promise<boolean> {
+  return database.relaxedTransaction((tx) => prolongLease(tx, { name: NAME, holder, until }));
 }
