@@ -266,6 +266,9 @@ esac
       if (ids.length > 0) await tryRun([...this.enter, 'docker', 'rm', '-f', '-v', ...ids], { env: this.env });
       await this.#engine.end();
     }
+    // What the page starts and never ends, as nginx.
+    const left = (await tryRun(['ip', 'netns', 'pids', this.namespace])).stdout.split('\n').filter(Boolean);
+    if (left.length > 0) await tryRun(['kill', '-KILL', ...left]);
     this.holder.kill('SIGKILL');
     await this.holder.exited;
     await tryRun(['ip', 'netns', 'delete', this.namespace]);
