@@ -48,7 +48,11 @@ onEachDatabase('one garbage collection at a time', (newPlace) => {
 
   test('of two that begin at the same moment one runs', async () => {
     const { context, other } = await open();
-    const outcomes = await Promise.allSettled([takeGarbageLease(context), takeGarbageLease(other), takeGarbageLease(context)]);
+    const outcomes = await Promise.allSettled([
+      takeGarbageLease(context),
+      takeGarbageLease(other),
+      takeGarbageLease(context),
+    ]);
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(GarbageBusyError);
