@@ -290,6 +290,8 @@ over lib /var/lib /var/lib
 over log /var/log /var/log
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /home
+mkdir -p /var/backups
+mount -t tmpfs tmpfs /var/backups
 over clone "$2" "$3"
 rm -rf /etc/docker "$3/data" "$3/dist"
 mkdir -p "$root/bin" /etc/docker
