@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { ManagementClient } from '../../src/client/management.ts';
 import { type RunningBerth, startBerth } from '../support/berth.ts';
+import { eventually } from '../support/processes.ts';
 import { Pusher } from './pusher.ts';
 import { canBrowse, PASSWORD, PageRig, setupSecret } from './rig.ts';
 
@@ -59,6 +60,10 @@ describe.skipIf(!canBrowse)('other registries', () => {
     await pusher.image('owner/app', '2.0');
     await row.getByRole('button', { name: 'Run now: the mirror of chief/app' }).click();
     await row.getByText('1 tag set').waitFor();
+    // Its first run said so, too.
+    await eventually('both tags are there', 60_000, async () => {
+      return (await Array.fromAsync(api.tags.list('chief/app'))).length === 2;
+    });
     expect(await visit.audit()).toEqual([]);
     await row.getByRole('link', { name: 'chief/app' }).click();
     await page.getByRole('heading', { level: 1, name: /app/ }).waitFor();
