@@ -103,7 +103,7 @@ onEachDatabase('the newest repositories', (newPlace) => {
 
   test('begin at no cursor of another order', async () => {
     for (const last of ['a/app', '12', '12.', '12.A', "1.a' or 1=1"]) {
-      expect(newestRepositories(registry.context, { kind: 'all' }, { limit: 1, last })).rejects.toThrow(
+      await expect(newestRepositories(registry.context, { kind: 'all' }, { limit: 1, last })).rejects.toThrow(
         'not a cursor that this API gave',
       );
     }

@@ -223,6 +223,7 @@ onEachDatabase('a renamed repository', (newPlace, kind) => {
       const { from, to, image } = await prepare();
       const pushers = ['x', 'y'].map((process) => registry.anotherProcess(`${process}${number}`));
       const answered: Digest[] = [];
+      const underWay = Promise.withResolvers<void>();
       const push = async (pusher: RegistryContext, seed: string) => {
         for (let i = 0; ; i++) {
           await nextTurn();
@@ -230,12 +231,12 @@ onEachDatabase('a renamed repository', (newPlace, kind) => {
           const outcome = await pushManifest(pusher, from, document, `${seed}-${i}`).catch((error: unknown) => error);
           if (outcome instanceof OciError && outcome.code === 'DENIED') return;
           if (outcome instanceof Error) throw outcome;
-          answered.push(outcome as Digest);
+          if (answered.push(outcome as Digest) === 6) underWay.resolve();
         }
       };
       const pushes = pushers.map((pusher, i) => push(pusher, `p${i}`));
       const pushed = Promise.all(pushes);
-      while (answered.length < 6) await Promise.race([Bun.sleep(1), pushed]);
+      await Promise.race([underWay.promise, pushed]);
       await renameRepository(context, named(from), named(to), ACTOR);
       await pushed;
       await nextTurn();

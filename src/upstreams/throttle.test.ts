@@ -43,6 +43,6 @@ test('a long pause ends within a second when nobody wants the bytes any more', a
     stop.abort(new Error('nobody waits'));
   };
   const slowed = new Throttle(10, now, sleep).slowed(streamOf(100_000), stop.signal);
-  expect(new Response(slowed).arrayBuffer()).rejects.toThrow('nobody waits');
+  await expect(new Response(slowed).arrayBuffer()).rejects.toThrow('nobody waits');
   expect(slept).toEqual([1_000]);
 });

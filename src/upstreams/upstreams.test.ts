@@ -97,7 +97,7 @@ onEachDatabase('upstreams', (newPlace: () => Promise<DatabasePlace>) => {
     const clients = new UpstreamClients(api.upstreams, { tries: 1 });
     const before = await clients.open('old');
     expect(await clients.open('old')).toBe(before);
-    expect(before.check()).rejects.toThrow(/401.*it needs a log-in that may read this/);
+    await expect(before.check()).rejects.toThrow(/401.*it needs a log-in that may read this/);
     expect(await check()).toMatchObject({ ok: false, failure: 'unauthorized' });
     const change = { username: 'alice', password: 'right' };
     expect(await code(api.ask('boss', 'PATCH', '/api/v1/upstreams/old', change))).toBe(200);
@@ -185,6 +185,6 @@ onEachDatabase('upstreams', (newPlace: () => Promise<DatabasePlace>) => {
 
   test('of which nobody knows are told from those that do not answer', async () => {
     const clients = new UpstreamClients(api.upstreams);
-    expect(clients.open('none' as RepositoryName)).rejects.toThrow('upstream: no upstream "none"');
+    await expect(clients.open('none' as RepositoryName)).rejects.toThrow('upstream: no upstream "none"');
   });
 });

@@ -88,7 +88,7 @@ describe.if(canRun)('packaging/kubernetes', () => {
   async function documents(args: string[], stdin?: string): Promise<Resource[]> {
     return parseAllDocuments(await ask(args, stdin)).map((document) => resource.parse(document.toJS()));
   }
-  const only = (kind: string): Resource => {
+  const ofKind = (kind: string): Resource => {
     const [found, ...more] = rendered.filter((each) => each.kind === kind);
     if (found === undefined || more.length > 0) throw new Error(`${more.length} more of ${kind}`);
     return found;
@@ -104,48 +104,48 @@ describe.if(canRun)('packaging/kubernetes', () => {
   test('gives, with what the page puts on top, one of each kind in one namespace', () => {
     expect(rendered.map(({ kind }) => kind).sort()).toEqual(['Ingress', 'Secret', 'Service', 'StatefulSet']);
     for (const { metadata } of rendered) expect(metadata).toMatchObject({ namespace: 'berth' });
-    const { containers, volumes } = podOf(only('StatefulSet'));
+    const { containers, volumes } = podOf(ofKind('StatefulSet'));
     expect(containers[0].image).toBe('registry.example.net/berth:0.1.0');
-    const secret = only('Secret').metadata.name;
+    const secret = ofKind('Secret').metadata.name;
     expect(secret).toStartWith('berth-');
     expect(volumes).toContainEqual(expect.objectContaining({ secret: { secretName: secret, defaultMode: 0o440 } }));
   });
 
   test('has no field that Kubernetes does not know, and none of another type', async () => {
-    for (const kind of ['StatefulSet', 'Service']) expect(lost(only(kind), await typed(only(kind)))).toEqual([]);
-    const wrong = { ...only('Service'), spec: { ports: [{ port: 80, colour: 'red' }] } };
+    for (const kind of ['StatefulSet', 'Service']) expect(lost(ofKind(kind), await typed(ofKind(kind)))).toEqual([]);
+    const wrong = { ...ofKind('Service'), spec: { ports: [{ port: 80, colour: 'red' }] } };
     expect(lost(wrong, await typed(wrong))).toEqual(['/spec/ports/0/colour']);
-    const broken = typed({ ...only('Service'), spec: { ports: [{ port: 'eighty' }] } });
-    expect(broken).rejects.toThrow('port');
+    const broken = typed({ ...ofKind('Service'), spec: { ports: [{ port: 'eighty' }] } });
+    await expect(broken).rejects.toThrow('port');
   });
 
   test('has the Ingress that kubectl makes for this host, port and certificate', async () => {
     const { annotations } = z
       .looseObject({ annotations: z.record(z.string(), z.string()) })
-      .parse(only('Ingress').metadata);
+      .parse(ofKind('Ingress').metadata);
     const [made] = await documents([
       ...['create', 'ingress', 'berth', '--namespace=berth', '--class=nginx', '--dry-run=client', '-o', 'yaml'],
       '--rule=registry.example.com/*=berth:http,tls=berth-tls',
       ...Object.entries(annotations).map(([name, value]) => `--annotation=${name}=${value}`),
     ]);
-    expect(lost(only('Ingress'), made)).toEqual([]);
+    expect(lost(ofKind('Ingress'), made)).toEqual([]);
     expect(annotations).toMatchObject({ 'nginx.ingress.kubernetes.io/proxy-body-size': '0' });
   });
 
   test('has a Service that leads to the port of the pod, by the labels of the pod', () => {
     const { selector, ports } = z
       .object({ selector: z.record(z.string(), z.string()), ports: z.array(z.looseObject({ targetPort: z.string() })) })
-      .parse(only('Service').spec);
+      .parse(ofKind('Service').spec);
     const labels = z.object({ template: z.looseObject({ metadata: z.looseObject({ labels: z.unknown() }) }) });
-    expect(labels.parse(only('StatefulSet').spec).template.metadata.labels).toMatchObject(selector);
-    const { containers } = podOf(only('StatefulSet'));
+    expect(labels.parse(ofKind('StatefulSet').spec).template.metadata.labels).toMatchObject(selector);
+    const { containers } = podOf(ofKind('StatefulSet'));
     expect(containers[0].ports.map(({ name }) => name)).toEqual(ports.map(({ targetPort }) => targetPort));
   });
 
   test('says of the container what the image and the settings are', () => {
-    const { replicas, volumeClaimTemplates } = statefulSet.parse(only('StatefulSet')).spec;
+    const { replicas, volumeClaimTemplates } = statefulSet.parse(ofKind('StatefulSet')).spec;
     expect(replicas).toBe(1);
-    const spec = podOf(only('StatefulSet'));
+    const spec = podOf(ofKind('StatefulSet'));
     const [{ env, ports, volumeMounts }] = spec.containers;
     const { runAsUser, runAsGroup, fsGroup } = spec.securityContext;
     expect([runAsUser, runAsGroup, fsGroup]).toEqual([USER, USER, USER]);
@@ -157,7 +157,7 @@ describe.if(canRun)('packaging/kubernetes', () => {
       [...spec.volumes, ...volumeClaimTemplates.map(({ metadata }) => metadata)].map(({ name }) => name).sort(),
     );
     expect(read('scripts/image.ts')).toContain(`'BERTH_DATA=${mounted.get('data')}'`);
-    const files = z.record(z.string(), z.string()).parse(only('Secret').data);
+    const files = z.record(z.string(), z.string()).parse(ofKind('Secret').data);
     expect(env.map(({ value }) => value).sort()).toEqual(
       Object.keys(files)
         .map((name) => `${mounted.get('settings')}/${name}`)
@@ -167,7 +167,7 @@ describe.if(canRun)('packaging/kubernetes', () => {
   });
 
   test('asks for addresses that there are, and is more patient than they are', () => {
-    const [{ startupProbe, livenessProbe, readinessProbe }] = podOf(only('StatefulSet')).containers;
+    const [{ startupProbe, livenessProbe, readinessProbe }] = podOf(ofKind('StatefulSet')).containers;
     expect([startupProbe, livenessProbe, readinessProbe].map(({ httpGet }) => httpGet.path)).toEqual([
       '/livez',
       '/livez',
@@ -180,7 +180,7 @@ describe.if(canRun)('packaging/kubernetes', () => {
   });
 
   test('keeps to the level "restricted" of Pod Security Standards, and out of the way of the settings', () => {
-    const { enableServiceLinks, securityContext, containers, volumes } = podOf(only('StatefulSet'));
+    const { enableServiceLinks, securityContext, containers, volumes } = podOf(ofKind('StatefulSet'));
     expect(enableServiceLinks).toBe(false);
     expect(variableOf('port')).toBe('BERTH_PORT');
     expect(securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
