@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { requirePostgres } from '../support/postgres.ts';
+import { eventually } from '../support/processes.ts';
 import type { ServerEngine } from '../support/server-engine.ts';
 import { type RunOptions, requireTools, run } from '../support/tools.ts';
 import { type Place, testImage } from './place.ts';
@@ -93,8 +94,14 @@ export function composeWithPostgres(place: Place): void {
       expect(check.code).toBe(1);
       expect(check.stderr).toContain('/readyz: 503 ');
       await compose(['up', '-d', '--wait']);
-      expect(await docker(['exec', 'berth-registry-1', 'berth', 'healthcheck'])).toBe('ready');
-      expect(await pullAndRun()).toBe(place.prints);
+      // A look-up of the name that began while there was none takes some seconds to fail, in each process.
+      const answers = async (args: string[], wanted: string) =>
+        (await place.engine.tryDocker(args)).stdout.trim() === wanted;
+      const healthcheck = ['exec', 'berth-registry-1', 'berth', 'healthcheck'];
+      await eventually('the registry is ready', 60_000, () => answers(healthcheck, 'ready'));
+      await docker(['rmi', '--force', NAME]);
+      const container = ['run', '--rm', '--network', 'none', NAME];
+      await eventually('the image is pulled and runs', 60_000, () => answers(container, place.prints));
     });
   });
 }
