@@ -66,6 +66,12 @@ describe.skipIf(!canBrowse)('backups', () => {
     await visit.page.getByText('every 1h').waitFor();
     await visit.page.getByText('the newest 3').waitFor();
     expect(await visit.audit()).toEqual([]);
+    expect(await visit.page.getByText('Backups are late').count()).toBe(0);
+
+    await visit.page.clock.setFixedTime(Date.now() + 3 * 3_600_000);
+    await visit.page.reload();
+    await visit.page.getByText('Backups are late').waitFor();
+    expect(await visit.audit()).toEqual([]);
     expect(visit.complaints).toEqual([]);
     await visit.close();
   }, 120_000);

@@ -113,7 +113,7 @@ function check(prefix: string, { remotePrefix, freshMs }: CacheWishes): void {
     );
   }
   if (!Number.isSafeInteger(freshMs) || freshMs < 0 || freshMs > MOST_FRESH_MS) {
-    throw new OciError('BODY_INVALID', 'freshFor: must be from 0s to 366d');
+    throw new OciError('BODY_INVALID', `freshSeconds: must be from 0 to ${MOST_FRESH_MS / 1_000}`);
   }
 }
 

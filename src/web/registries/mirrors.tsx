@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import type { MirrorInfo } from '../../api/mirrors.ts';
 import { Badge, type Tone } from '../kit/badge.tsx';
 import { Button } from '../kit/button.tsx';
@@ -10,13 +11,19 @@ import { Loaded } from '../kit/states.tsx';
 import { type Column, Table } from '../kit/table.tsx';
 import { useWords } from '../kit/words.tsx';
 import { repositoryLink } from '../places.ts';
-import { queries, server } from '../server.ts';
+import { server } from '../server.ts';
+import { MirrorDialog } from './mirror-dialog.tsx';
+import { registriesChanged, useUpstreams } from './queries.ts';
 import { registriesWords } from './registries-words.ts';
+import { RemoveDialog } from './remove-dialog.tsx';
+import { RowMenu } from './row-menu.tsx';
 
 /** A run is under way, or asked for: its mirror is asked for so often, … */
 const FOLLOW_MS = 1_000;
 /** … else so often. */
 const QUIET_MS = 10_000;
+
+type Open = { kind: 'add' } | { kind: 'change' | 'remove'; mirror: MirrorInfo };
 
 type State = keyof typeof registriesWords.en.states;
 
@@ -39,11 +46,46 @@ const busy = (mirror: MirrorInfo) => mirror.running || mirror.served < mirror.re
 /** Repositories that follow one elsewhere: how their last run went, and when the next one is. */
 export function Mirrors() {
   const words = useWords(registriesWords);
+  const [open, setOpen] = useState<Open>();
+  const close = () => setOpen(undefined);
   const found = useQuery({
     queryKey: ['registries', 'mirrors'],
     queryFn: () => server.mirrors.list(),
     refetchInterval: ({ state }) => (state.data?.some(busy) ? FOLLOW_MS : QUIET_MS),
   });
+  const upstreams = useUpstreams().data ?? [];
+  return (
+    <Section
+      title={words.mirrors}
+      description={words.mirrorsWhat}
+      actions={upstreams.length > 0 && <Button onClick={() => setOpen({ kind: 'add' })}>{words.addMirror}</Button>}
+    >
+      <Loaded query={found} rows={1}>
+        {(mirrors) =>
+          mirrors.length === 0 ? (
+            <p className="text-muted">{words.noMirrors}</p>
+          ) : (
+            <MirrorTable mirrors={mirrors} onOpen={setOpen} />
+          )
+        }
+      </Loaded>
+      {open?.kind === 'add' && <MirrorDialog upstreams={upstreams} onClose={close} />}
+      {open?.kind === 'change' && <MirrorDialog upstreams={upstreams} mirror={open.mirror} onClose={close} />}
+      {open?.kind === 'remove' && (
+        <RemoveDialog
+          title={words.endMirrorOf(open.mirror.repository)}
+          what={words.endMirrorWhat}
+          action={words.endMirror}
+          remove={() => server.mirrors.delete(open.mirror.repository)}
+          onClose={close}
+        />
+      )}
+    </Section>
+  );
+}
+
+function MirrorTable({ mirrors, onOpen }: { mirrors: readonly MirrorInfo[]; onOpen: (open: Open) => void }) {
+  const words = useWords(registriesWords);
   const columns: Column<MirrorInfo>[] = [
     {
       key: 'repository',
@@ -82,22 +124,20 @@ export function Mirrors() {
       head: words.actions,
       hideHead: true,
       end: true,
-      cell: (mirror) => <RunNow mirror={mirror} />,
+      cell: (mirror) => (
+        <span className="inline-flex items-center gap-1">
+          <RunNow mirror={mirror} />
+          <RowMenu
+            name={mirror.repository}
+            removal={words.endMirror}
+            onChange={() => onOpen({ kind: 'change', mirror })}
+            onRemove={() => onOpen({ kind: 'remove', mirror })}
+          />
+        </span>
+      ),
     },
   ];
-  return (
-    <Section title={words.mirrors} description={words.mirrorsWhat}>
-      <Loaded query={found} rows={1}>
-        {(mirrors) =>
-          mirrors.length === 0 ? (
-            <p className="text-muted">{words.noMirrors}</p>
-          ) : (
-            <Table label={words.mirrors} columns={columns} rows={mirrors} rowKey={({ repository }) => repository} />
-          )
-        }
-      </Loaded>
-    </Section>
-  );
+  return <Table label={words.mirrors} columns={columns} rows={mirrors} rowKey={({ repository }) => repository} />;
 }
 
 function LastRun({ mirror }: { mirror: MirrorInfo }) {
@@ -142,10 +182,7 @@ function LastRun({ mirror }: { mirror: MirrorInfo }) {
 
 function RunNow({ mirror }: { mirror: MirrorInfo }) {
   const words = useWords(registriesWords);
-  const run = useAction(
-    () => server.mirrors.run(mirror.repository),
-    () => queries.invalidateQueries({ queryKey: ['registries'] }),
-  );
+  const run = useAction(() => server.mirrors.run(mirror.repository), registriesChanged);
   return (
     <span className="inline-grid gap-1 sm:justify-items-end">
       <Button
