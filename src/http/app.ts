@@ -1,9 +1,8 @@
 import { Hono } from 'hono';
 import type { RegistryContext } from '../registry/context.ts';
 import type { PullThrough } from '../upstreams/cache/pull-through.ts';
-import { apiProtocol } from './api/protocol.ts';
 import type { ApiContext } from './api/route.ts';
-import { type Environment, matcher, mount, mountNotFound } from './dispatch.ts';
+import { type Environment, laterMatcher, matcher, mount, mountNotFound } from './dispatch.ts';
 import { type OperationsSources, operationsProtocol } from './operations.ts';
 import { type PageFiles, pageNotFound, pageProtocol } from './page.ts';
 import { tokenProtocol } from './token/protocol.ts';
@@ -26,7 +25,11 @@ export function createApp(
 ): (request: Request) => Response | Promise<Response> {
   const v2 = matcher(environment, v2Protocol({ ...context.registry, through: context.through }, environment), '/v2');
   // Hono's router takes `…/:name{.+}` before `…/:name{.+}/grants`, in whatever order they come.
-  const api = matcher(environment, apiProtocol(context.api, environment), '/api');
+  const api = laterMatcher(
+    environment,
+    async () => (await import('./api/protocol.ts')).apiProtocol(context.api, environment),
+    '/api',
+  );
   const app = new Hono();
   mount(app, environment, tokenProtocol(environment, context.token));
   mount(app, environment, pageProtocol(environment, context.page));

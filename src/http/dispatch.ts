@@ -91,6 +91,33 @@ export function matcher<Handler>(
   };
 }
 
+/**
+ * As `matcher`, for a table that is loaded with the first request to it: a registry that is pushed to and pulled from alone needs
+ * neither its memory nor its time at the start.
+ */
+export function laterMatcher<Handler>(
+  environment: Environment,
+  load: () => Promise<Protocol<Handler>>,
+  root: string,
+): (request: Request) => Promise<Response> | undefined {
+  type Match = ReturnType<typeof matcher<Handler>>;
+  let match: Match | undefined;
+  let loading: Promise<Match> | undefined;
+  return (request) => {
+    if (match !== undefined) return match(request);
+    if (!pathOf(request.url).startsWith(root)) return undefined;
+    loading ??= load()
+      .then((protocol) => {
+        match = matcher(environment, protocol, root);
+        return match;
+      })
+      .finally(() => {
+        loading = undefined;
+      });
+    return loading.then((loaded) => loaded(request) as Promise<Response>);
+  };
+}
+
 /** One request to a known path: not for another site's page, the access check, then the handler of its method. */
 function handle<Handler>(
   environment: Environment,

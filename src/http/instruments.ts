@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { type Checks, outcomeOf } from './checks.ts';
+import { RequestFigures } from './request-figures.ts';
 
 /** Well within what a supervisor waits for the figures of a worker. */
 const CHECK_WITHIN_MS = 1_000;
@@ -47,8 +48,7 @@ export interface InstrumentSources {
 /** What a worker measures. Names follow Prometheus' conventions; `docs/reference/metrics.md` lists them. */
 export class Instruments {
   readonly registry = new Registry();
-  readonly #requests: Counter<'route' | 'method' | 'status'>;
-  readonly #seconds: Histogram<'route' | 'method'>;
+  readonly #requests = new RequestFigures();
   readonly #bytes: Counter<'direction'>;
   readonly #failures: Counter<'code'>;
   readonly #hashes: Counter;
@@ -62,19 +62,7 @@ export class Instruments {
 
   constructor(sources: InstrumentSources) {
     const registers = [this.registry];
-    this.#requests = new Counter({
-      name: 'berth_http_requests_total',
-      help: 'HTTP requests answered.',
-      labelNames: ['route', 'method', 'status'],
-      registers,
-    });
-    this.#seconds = new Histogram({
-      name: 'berth_http_request_duration_seconds',
-      help: 'Time to the response head; for uploads, to the end of the request.',
-      labelNames: ['route', 'method'],
-      buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2, 10, 60],
-      registers,
-    });
+    for (const metric of this.#requests.metrics) this.registry.registerMetric(metric);
     this.#bytes = new Counter({
       name: 'berth_blob_bytes_total',
       help: 'Bytes of blobs: received, or sent (counted when sending begins).',
@@ -227,8 +215,7 @@ export class Instruments {
   }
 
   observe(route: string, method: string, status: number, seconds: number): void {
-    this.#requests.inc({ route, method, status: String(status) });
-    this.#seconds.observe({ route, method }, seconds);
+    this.#requests.observe(route, method, status, seconds);
   }
 
   blobBytes(direction: 'received' | 'sent', bytes: number): void {
