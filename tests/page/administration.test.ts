@@ -185,6 +185,8 @@ describe.skipIf(!canBrowse)('administration', () => {
   test('a dry run is followed to its end and says what would go and why; a collection then does it', async () => {
     await alice.pusher.image('alice/old', '1.0', { layers: ['y'.repeat(100_000)] });
     await alice.api.tags.delete('alice/old', '1.0');
+    // Longer than the grace window and the history's.
+    await Bun.sleep(1_500);
     const visit = await rig.visit({ as: rig.chief });
     const { page } = visit;
     await visit.open('/admin/garbage');

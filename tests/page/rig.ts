@@ -9,7 +9,7 @@ import { findTool, requireTools } from '../support/tools.ts';
 import { Pusher } from './pusher.ts';
 
 /** Whether the suite can run here: `describe.skipIf(!canBrowse)`. */
-export const canBrowse = requireTools('page', ['chromium']);
+export const canBrowse = requireTools('page', ['chromium-headless-shell']);
 
 export const PASSWORD = 'correct horse battery';
 
@@ -158,7 +158,7 @@ export class PageRig {
 
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: findTool('chromium') ?? 'chromium',
+    executablePath: findTool('chromium-headless-shell') ?? 'chromium-headless-shell',
     // Tests run as root, where Chromium's own sandbox can not.
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--host-resolver-rules=MAP *.test 127.0.0.1'],
   });

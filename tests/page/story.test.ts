@@ -9,7 +9,7 @@ import { requireTools } from '../support/tools.ts';
 import { loadImage, type WebVersion, webImage, webImageTools } from '../support/web-image.ts';
 import { openVisit, startBrowser, type Visit } from './rig.ts';
 
-const canPlay = requireTools('page story', ['chromium', ...serverEngineTools, ...webImageTools]);
+const canPlay = requireTools('page story', ['chromium-headless-shell', ...serverEngineTools, ...webImageTools]);
 const dana = { username: 'dana', password: 'correct horse battery' };
 /** How long what servers do may take, ms: two cores run it all. */
 const LATER = { timeout: 90_000 };

@@ -46,7 +46,7 @@ apache2 apache2
 caddy caddy
 openssl openssl
 pebble pebble
-chromium chromium
+chromium-headless-shell chromium-headless-shell
 /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
 openssl openssl
 curl curl

@@ -11,7 +11,10 @@ export async function browse(machine: Machine, visit: (page: Page) => Promise<vo
   const folder = mkdtempSync(join(tmpdir(), 'berth-tutorial-browser-'));
   const program = join(folder, 'chromium');
   const enter = machine.enter.filter((word) => word !== '--mount').join(' ');
-  writeFileSync(program, `#!/bin/sh\nexec ${enter} ${findTool('chromium') ?? 'chromium'} "$@"\n`);
+  writeFileSync(
+    program,
+    `#!/bin/sh\nexec ${enter} ${findTool('chromium-headless-shell') ?? 'chromium-headless-shell'} "$@"\n`,
+  );
   chmodSync(program, 0o755);
   const browser = await chromium.launch({
     executablePath: program,

@@ -13,7 +13,7 @@ import { CLONE, HOME, Machine, machineTools, type Running } from './machine.ts';
 import { Player } from './player.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
-const canPlay = requireTools('tutorial', [...machineTools, 'busybox', 'nginx', 'openssl', 'chromium']);
+const canPlay = requireTools('tutorial', [...machineTools, 'busybox', 'nginx', 'openssl', 'chromium-headless-shell']);
 
 const FIRST = '192.168.77.10';
 const SECOND = '192.168.77.11';
