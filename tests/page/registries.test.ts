@@ -102,10 +102,10 @@ describe.skipIf(!canBrowse)('other registries', () => {
     const add = dialog.getByRole('button', { name: 'Add', exact: true });
     await dialog.getByLabel('Names that begin with').fill('Chief/Theirs');
     await dialog.getByLabel('Names there begin with').fill('owner');
-    await dialog.getByLabel('A tag is asked for again after').fill('1.5');
+    await dialog.getByLabel('Asked again after').fill('1.5');
     await dialog.getByText('Give a whole number such as 6').waitFor();
     expect(await add.isDisabled()).toBe(true);
-    await dialog.getByLabel('A tag is asked for again after').fill('30');
+    await dialog.getByLabel('Asked again after').fill('30');
     await dialog.getByLabel('Unit').selectOption('Minutes');
     expect(await visit.audit()).toEqual([]);
     await add.click();
@@ -134,7 +134,7 @@ describe.skipIf(!canBrowse)('other registries', () => {
     };
     await menu('Change');
     const change = page.getByRole('dialog', { name: 'Change chief/theirs/' });
-    expect(await change.getByLabel('A tag is asked for again after').inputValue()).toBe('30');
+    expect(await change.getByLabel('Asked again after').inputValue()).toBe('30');
     await change.getByLabel('Who may pull').selectOption('Everyone');
     await change.getByText('Everyone, without a log-in').waitFor();
     await change.getByRole('button', { name: 'Save' }).click();

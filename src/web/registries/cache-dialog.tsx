@@ -78,7 +78,7 @@ export function CacheDialog({
           onText={setRemotePrefix}
         />
         <PeriodFields
-          label={words.fresh}
+          label={words.freshLabel}
           hint={words.freshHint}
           problem={problemOf('freshSeconds')}
           period={fresh}

@@ -24,7 +24,6 @@ export function PeriodFields({
         label={label}
         hint={hint}
         problem={wrong ?? problem}
-        required
         inputMode="numeric"
         autoComplete="off"
         value={period.amount}

@@ -53,7 +53,8 @@ export const registriesWords = defineWords(
     from: 'Come from',
     remotePrefix: 'Names there begin with',
     remotePrefixHint: 'Empty, unless the cache is of a part of the registry, as in prometheus',
-    freshHint: 'Until then it is served without asking there whether it has moved.',
+    freshLabel: 'Asked again after',
+    freshHint: 'For so long a tag is served without asking there whether it has moved.',
     mayPull: 'Who may pull',
     visibilities: { private: 'Those with the right', public: 'Everyone' },
     visibilityHint: {
@@ -153,7 +154,8 @@ export const registriesWords = defineWords(
     from: '가져오는 곳',
     remotePrefix: '그곳 이름의 시작',
     remotePrefixHint: '레지스트리의 일부만 캐시할 때 씁니다. 예: prometheus',
-    freshHint: '그때까지는 바뀌었는지 묻지 않고 그대로 제공합니다.',
+    freshLabel: '다시 확인하는 주기',
+    freshHint: '그때까지 태그는 바뀌었는지 묻지 않고 그대로 제공합니다.',
     mayPull: '풀 권한',
     visibilities: { private: '권한이 있는 사람', public: '누구나' },
     visibilityHint: {
