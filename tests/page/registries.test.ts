@@ -1,5 +1,6 @@
 // Other registries: a second, real one is named, tried, cached and mirrored with the page's forms alone.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import type { Locator, Page } from 'playwright-core';
 import { ManagementClient } from '../../src/client/management.ts';
 import { type RunningBerth, startBerth } from '../support/berth.ts';
 import { eventually } from '../support/processes.ts';
@@ -7,6 +8,12 @@ import { Pusher } from './pusher.ts';
 import { canBrowse, PASSWORD, PageRig, setupSecret } from './rig.ts';
 
 const OWNER = { username: 'owner', password: PASSWORD };
+
+/** Chooses from the menu of a row. */
+const menuOf = (page: Page, button: Locator) => async (name: string) => {
+  await button.click();
+  await page.getByRole('menuitem', { name }).click();
+};
 
 describe.skipIf(!canBrowse)('other registries', () => {
   let rig: PageRig;
@@ -38,7 +45,7 @@ describe.skipIf(!canBrowse)('other registries', () => {
     await page.getByRole('button', { name: 'Add a registry' }).click();
     const dialog = page.getByRole('dialog', { name: 'Add a registry' });
     const add = dialog.getByRole('button', { name: 'Add', exact: true });
-    await dialog.getByLabel('Name', { exact: false }).first().fill('The Other');
+    await dialog.getByLabel('Name (required)', { exact: true }).fill('The Other');
     await dialog.getByLabel('Address').fill(other.url);
     expect(await add.isDisabled()).toBe(false);
     await dialog.getByLabel('User name').fill(OWNER.username);
@@ -48,7 +55,7 @@ describe.skipIf(!canBrowse)('other registries', () => {
     expect(await visit.audit()).toEqual([]);
     await add.click();
     await dialog.getByText('is not lower-case letters and digits').waitFor();
-    await dialog.getByLabel('Name', { exact: false }).first().fill('other');
+    await dialog.getByLabel('Name (required)', { exact: true }).fill('other');
     await add.click();
     await dialog.waitFor({ state: 'detached' });
     const upstreams = page.getByRole('table', { name: 'Registries', exact: true });
@@ -58,10 +65,7 @@ describe.skipIf(!canBrowse)('other registries', () => {
     await row.getByText('It answers and takes the log-in').waitFor();
     expect(await page.content()).not.toContain(OWNER.password);
 
-    const menu = async (name: string) => {
-      await row.getByRole('button', { name: 'What can be done with other' }).click();
-      await page.getByRole('menuitem', { name }).click();
-    };
+    const menu = menuOf(page, row.getByRole('button', { name: 'What can be done with other' }));
     await menu('Change');
     const change = page.getByRole('dialog', { name: 'Change other' });
     // Another registry is not sent what was given for this one.
@@ -128,10 +132,7 @@ describe.skipIf(!canBrowse)('other registries', () => {
     await page.reload();
     await row.getByText('1', { exact: true }).waitFor();
 
-    const menu = async (name: string) => {
-      await row.getByRole('button', { name: 'What can be done with chief/theirs/' }).click();
-      await page.getByRole('menuitem', { name }).click();
-    };
+    const menu = menuOf(page, row.getByRole('button', { name: 'What can be done with chief/theirs/' }));
     await menu('Change');
     const change = page.getByRole('dialog', { name: 'Change chief/theirs/' });
     expect(await change.getByLabel('Asked again after').inputValue()).toBe('30');
@@ -199,10 +200,7 @@ describe.skipIf(!canBrowse)('other registries', () => {
     });
     expect(await visit.audit()).toEqual([]);
 
-    const menu = async (name: string) => {
-      await row.getByRole('button', { name: 'What can be done with chief/app' }).click();
-      await page.getByRole('menuitem', { name }).click();
-    };
+    const menu = menuOf(page, row.getByRole('button', { name: 'What can be done with chief/app' }));
     await menu('Change');
     const change = page.getByRole('dialog', { name: 'Change chief/app' });
     expect(await change.getByLabel('MiB a second, at most').inputValue()).toBe('2.5');
