@@ -6,6 +6,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { OciError } from '../oci/errors.ts';
 import { MEDIA } from '../oci/media-types.ts';
 import { parseReference, parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../oci/names.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
 import { testFolder } from '../storage/contract.ts';
 import { FilesystemBlobStore } from '../storage/filesystem/filesystem-blob-store.ts';
 import type { Actor, RegistryContext, RegistryPolicy } from './context.ts';
@@ -159,7 +160,10 @@ export function interposed(
 export function removing(context: RegistryContext, before: (digest: Digest) => Promise<void>): RegistryContext {
   const store = new Proxy(context.store, {
     get(target, key) {
-      if (key === 'remove') return (digest: Digest) => before(digest).then(() => target.remove(digest));
+      if (key === 'remove') {
+        const remove: BlobStore['remove'] = (digest, mayGo) => before(digest).then(() => target.remove(digest, mayGo));
+        return remove;
+      }
       const value: unknown = Reflect.get(target, key);
       return typeof value === 'function' ? value.bind(target) : value;
     },

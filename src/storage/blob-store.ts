@@ -20,8 +20,17 @@ export interface BlobStore {
    */
   read(digest: Digest): Promise<StoredBlob | undefined>;
 
-  /** Removes a blob. Idempotent: removing what is not there is success. */
-  remove(digest: Digest): Promise<void>;
+  /**
+   * Removes a blob. Idempotent: removing what is not there is success.
+   *
+   * With `mayGo` the bytes are first taken out of reach, and then it is asked whether they may go. They are put back when it says no or
+   * throws, unless others have taken their place. So only bytes go that nobody could reach when `mayGo` said so, however long this
+   * process stood still between its caller's decision and the end of the removal.
+   */
+  remove(digest: Digest, mayGo?: () => Promise<boolean>): Promise<void>;
+
+  /** Ends the removals that were begun by a process which died, each as `remove` would have: the bytes go, or are put back. */
+  finishRemovals(mayGo: (digest: Digest) => Promise<boolean>): Promise<void>;
 
   /** Every blob, in no given order. Blobs that come or go during the walk may be seen or not. */
   list(): AsyncIterable<StoredBlobInfo>;

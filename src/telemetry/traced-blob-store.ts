@@ -31,8 +31,12 @@ export class TracedBlobStore implements BlobStore {
     });
   }
 
-  remove(digest: Digest): Promise<void> {
-    return this.#part('remove blob', digest, () => this.#inner.remove(digest));
+  remove(digest: Digest, mayGo?: () => Promise<boolean>): Promise<void> {
+    return this.#part('remove blob', digest, () => this.#inner.remove(digest, mayGo));
+  }
+
+  finishRemovals(mayGo: (digest: Digest) => Promise<boolean>): Promise<void> {
+    return this.#inner.finishRemovals(mayGo);
   }
 
   list(): AsyncIterable<StoredBlobInfo> {

@@ -20,8 +20,10 @@ const GRACE_MS = 2_000;
 /** A collection takes changes of tags for recent that long, whatever the window (`registry/garbage/graph.ts`). */
 const CLOCK_SKEW_MS = 10_000;
 
+type CollectionStep = 'blob-condemned' | 'blob-out-of-reach' | 'blob-removed';
+
 /** Every step of a push, and how often it comes in an image push: where in a round the kill falls is drawn from that. */
-const STEPS: Record<Exclude<RegistryStep | StoreStep, 'blob-condemned' | 'blob-removed'>, number> = {
+const STEPS: Record<Exclude<RegistryStep | StoreStep, CollectionStep>, number> = {
   'upload-started': 12,
   'upload-appended': 8,
   'blob-claimed': 12,

@@ -169,23 +169,40 @@ export async function condemnBlobs(run: GarbageRun): Promise<void> {
   }
 }
 
-/**
- * Asked before each removal: another collector may have taken over while this process stood still, have finished, and the
- * same bytes may have been pushed again since. Throws when the lease is lost.
- */
-async function mayRemove(run: GarbageRun, digest: Digest): Promise<boolean> {
+/** Removes the bytes of a blob if its row is still `deleting`; returns whether it was. Throws when the lease is lost. */
+async function removeBytes(run: GarbageRun, digest: Digest): Promise<boolean> {
   await run.keepLease();
+  if ((await stateOf(run, digest)) !== 'deleting') return false;
+  await run.context.store.remove(digest, () => mayGo(run, digest));
+  return true;
+}
+
+/**
+ * Asked once more when the bytes are out of reach: another collector may have taken over while this process stood still, have finished,
+ * and the same bytes may have been pushed again since. Bytes that no row names any more are those of a removal that is over.
+ */
+async function mayGo(run: GarbageRun, digest: Digest): Promise<boolean> {
+  const state = await stateOf(run, digest);
+  return state === undefined || state === 'deleting';
+}
+
+async function stateOf(run: GarbageRun, digest: Digest) {
   const row = await run.context.database.read
     .selectFrom('blobs')
     .select('state')
     .where('digest', '=', digest)
     .executeTakeFirst();
-  return row?.state === 'deleting';
+  return row?.state;
+}
+
+/** What collectors that died had out of reach. */
+export async function finishRemovals(run: GarbageRun): Promise<void> {
+  await run.context.store.finishRemovals((digest) => mayGo(run, digest));
 }
 
 /** Removes the bytes of every `deleting` blob, then its row; also those that a crashed collection left. `only` one of them when given. */
 export async function removeCondemned(run: GarbageRun, only?: Digest): Promise<{ blobs: number; bytes: number }> {
-  const { database, store } = run.context;
+  const { database } = run.context;
   let condemned = database.read.selectFrom('blobs').select(['digest', 'size']).where('state', '=', 'deleting');
   if (only !== undefined) condemned = condemned.where('digest', '=', only);
   const rows = await condemned.execute();
@@ -195,9 +212,8 @@ export async function removeCondemned(run: GarbageRun, only?: Digest): Promise<{
     const removed: Digest[] = [];
     try {
       for (const { digest, size } of rows.slice(i, i + REMOVALS)) {
-        if (!(await mayRemove(run, digest))) continue;
+        if (!(await removeBytes(run, digest))) continue;
         run.item({ kind: 'blob', digest, size, why: 'no repository has it' });
-        await store.remove(digest);
         run.context.onStep('blob-removed');
         removed.push(digest);
         bytes += size;
@@ -278,8 +294,7 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
         .onConflict((conflict) => conflict.doNothing())
         .executeTakeFirst(),
     );
-    if ((condemned.numInsertedOrUpdatedRows ?? 0n) === 0n || !(await mayRemove(run, digest))) continue;
-    await store.remove(digest);
+    if ((condemned.numInsertedOrUpdatedRows ?? 0n) === 0n || !(await removeBytes(run, digest))) continue;
     await forget(run, [digest]);
     blobs++;
     bytes += size;

@@ -3,7 +3,7 @@ import type { RepositoryName } from '../../oci/names.ts';
 import type { RegistryContext } from '../context.ts';
 import { finishDeletions } from '../repository-deletion.ts';
 import { applyRetention, forgetRemovals, RETENTION } from '../retention/apply.ts';
-import { condemnBlobs, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
+import { condemnBlobs, finishRemovals, removeCondemned, removeOrphans, unlinkBlobs, wouldFreeBlobs } from './blobs.ts';
 import { GarbageBusyError, takeGarbageLease } from './lease.ts';
 import { collectManifests, deadManifests } from './manifests.ts';
 import type { GarbageItem, GarbageRun } from './run.ts';
@@ -74,6 +74,7 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
   try {
     if (!run.dryRun) {
       add(result, await removeCondemned(run));
+      await finishRemovals(run);
       await finishDeletions(context, run.breathe);
     }
     result.uploads = await expireUploads(run);

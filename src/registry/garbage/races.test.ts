@@ -18,6 +18,7 @@ import {
   indexOf,
   interposed,
   inventory,
+  MINUTE,
   named,
   nextTurn,
   openTestRegistry,
@@ -30,6 +31,7 @@ import {
 } from '../testing.ts';
 import { appendUpload, startUpload } from '../uploads.ts';
 import { verify } from '../verify.ts';
+import { GarbageBusyError } from './lease.ts';
 import type { GarbageItem } from './run.ts';
 
 const LONG = 3 * DAY;
@@ -216,6 +218,25 @@ onEachDatabase('garbage collection beside clients', (newPlace, kind) => {
     expect(await codeOf(statBlob(client, named('other'), digest))).toBe('none');
     expect((await inventory(context)).files).toContain(digest);
     await expectWhole(context);
+  });
+
+  test('a collector that stood still between its check and the removal takes no bytes that were pushed since', async () => {
+    const { context, client, advance } = await open();
+    const digest = await pushBlob(context, 'app', 'alone');
+    advance(LONG);
+    const moment = gate();
+    const collection = collect(removing(context, moment.pass));
+    await moment.arrived;
+    // Its lease is over; another one takes over and finishes.
+    advance(MINUTE);
+    expect((await collect(client)).result.blobs).toBe(1);
+    await pushBlob(client, 'other', 'alone');
+    moment.open();
+    await expect(collection).rejects.toBeInstanceOf(GarbageBusyError);
+    await nextTurn();
+    expect(await codeOf(statBlob(client, named('other'), digest))).toBe('none');
+    await expectWhole(context);
+    expect((await inventory(context)).files).toContain(digest);
   });
 
   test('an upload that was found expired and then goes on, stays', async () => {

@@ -1,9 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireTools, run } from '../../../tests/support/tools.ts';
-import { digestHex, digestOf } from '../../oci/digest.ts';
+import { type Digest, digestHex, digestOf } from '../../oci/digest.ts';
 import { StoreFullError, StoreUnavailableError } from '../blob-store.ts';
 import { append, blobStoreContract, content, failureName, put, testFolder } from '../contract.ts';
 import { FilesystemBlobStore, type StoreStep } from './filesystem-blob-store.ts';
@@ -70,6 +80,47 @@ describe('the filesystem store', () => {
     await expect(failing.commitUpload(UPLOAD, digestOf(BYTES))).rejects.toThrow('power cut');
     expect(await store.stat(digestOf(BYTES))).toBeUndefined();
     expect(await store.uploadSize(UPLOAD)).toBe(BYTES.byteLength);
+  });
+
+  for (const algorithm of ['sha256', 'sha512'] as const) {
+    test(`a ${algorithm} blob whose removal died half way is put back or removed by the next process`, async () => {
+      const dying = new FilesystemBlobStore({
+        root,
+        onStep: (step) => {
+          if (step === 'blob-out-of-reach') throw new Error('killed');
+        },
+      });
+      const digest = await put(store, BYTES, algorithm);
+      const asked: Digest[] = [];
+      for (const answer of [false, true]) {
+        await expect(dying.remove(digest, async () => true)).rejects.toThrow('killed');
+        expect([await store.stat(digest), readdirSync(join(root, 'removing')).length]).toEqual([undefined, 1]);
+        await new FilesystemBlobStore({ root }).finishRemovals(async (of) => {
+          asked.push(of);
+          return answer;
+        });
+        expect(await store.stat(digest)).toBe(answer ? undefined : BYTES.byteLength);
+        expect(readdirSync(join(root, 'removing'))).toEqual([]);
+      }
+      expect(asked).toEqual([digest, digest]);
+    });
+  }
+
+  test('a directory of an earlier version, without a place for what is out of reach, is given one', async () => {
+    const digest = await put(store, BYTES);
+    rmdirSync(join(root, 'removing'));
+    await store.finishRemovals(async () => true);
+    await store.remove(digest, async () => false);
+    expect(await content(store, digest)).toBe('some bytes');
+    await store.remove(digest, async () => true);
+    expect(await store.stat(digest)).toBeUndefined();
+  });
+
+  test('files that are none of ours are no removals', async () => {
+    writeFileSync(join(root, 'removing/.nfs0001'), 'x');
+    writeFileSync(join(root, 'removing/sha256-short.x'), 'x');
+    await store.finishRemovals(() => Promise.reject(new Error('asked')));
+    expect(readdirSync(join(root, 'removing'))).toHaveLength(2);
   });
 
   test('files that are none of ours are no blobs', async () => {

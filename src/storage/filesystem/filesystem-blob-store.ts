@@ -15,15 +15,15 @@ import {
 import { isMissing, storing } from './errors.ts';
 import { copyOf, linkFile, openForImport } from './file-import.ts';
 import { FileUploadWriter } from './file-upload-writer.ts';
-import { digestOfFile, layout } from './layout.ts';
+import { digestOfFile, digestOfRemoving, layout } from './layout.ts';
 
-/** The moments of a commit at which a test may pull the plug; see `tests/crash`. */
-export type StoreStep = 'upload-synced' | 'upload-renamed' | 'directory-synced';
+/** The moments of a commit or a removal at which a test may pull the plug; see `tests/crash`. */
+export type StoreStep = 'upload-synced' | 'upload-renamed' | 'directory-synced' | 'blob-out-of-reach';
 
 export interface FilesystemOptions {
   /** The data directory; `layout.ts` says what comes below it. */
   root: string;
-  /** Called at each step of a commit; fault injection alone. */
+  /** Called at each step of a commit or a removal; fault injection alone. */
   onStep?: (step: StoreStep) => void;
 }
 
@@ -41,6 +41,7 @@ export class FilesystemBlobStore implements BlobStore {
   async prepare(): Promise<void> {
     await storing(async () => {
       await mkdir(this.#paths.uploads, { recursive: true });
+      await mkdir(this.#paths.removing, { recursive: true });
       for (const algorithm of DIGEST_ALGORITHMS) {
         const folder = join(this.#paths.blobs, algorithm);
         await mkdir(folder, { recursive: true });
@@ -67,8 +68,43 @@ export class FilesystemBlobStore implements BlobStore {
     return { kind: 'bytes', bytes: Bun.file(path, { type: 'application/octet-stream' }), size: found.size };
   }
 
-  async remove(digest: Digest): Promise<void> {
-    await storing(() => unlinkOrNothing(this.#paths.blob(digest)));
+  async remove(digest: Digest, mayGo?: () => Promise<boolean>): Promise<void> {
+    if (mayGo === undefined) return storing(() => unlinkOrNothing(this.#paths.blob(digest)));
+    const away = await storing(() => this.#takeOutOfReach(digest));
+    if (away === undefined) return;
+    this.#onStep('blob-out-of-reach');
+    await this.#endRemoval(digest, away, mayGo);
+  }
+
+  /** Returns where the bytes are now; undefined when there are none. */
+  async #takeOutOfReach(digest: Digest): Promise<string | undefined> {
+    const blob = this.#paths.blob(digest);
+    const away = this.#paths.outOfReach(digest, crypto.randomUUID());
+    if (await renameOrNothing(blob, away)) return away;
+    // A directory that was made by an earlier version has no place for it before the next start of the server.
+    await mkdir(this.#paths.removing, { recursive: true });
+    return (await renameOrNothing(blob, away)) ? away : undefined;
+  }
+
+  async finishRemovals(mayGo: (digest: Digest) => Promise<boolean>): Promise<void> {
+    for (const file of await entries(this.#paths.removing)) {
+      const digest = digestOfRemoving(file);
+      if (digest !== undefined) await this.#endRemoval(digest, join(this.#paths.removing, file), () => mayGo(digest));
+    }
+  }
+
+  /** Two processes may come here with the same file: whatever the other did to it, this one's part is then done. */
+  async #endRemoval(digest: Digest, away: string, mayGo: () => Promise<boolean>): Promise<void> {
+    let goes = false;
+    try {
+      goes = await mayGo();
+    } finally {
+      await storing(async () => {
+        const blob = this.#paths.blob(digest);
+        if (goes || (await statOrNothing(blob)) !== undefined) await unlinkOrNothing(away);
+        else if (await renameOrNothing(away, blob)) await syncDirectory(this.#paths.blobDirectory(digest));
+      });
+    }
   }
 
   async *list(): AsyncIterable<StoredBlobInfo> {
@@ -248,6 +284,17 @@ async function statOrNothing(path: string) {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
+  }
+}
+
+/** False when there is no `from`. */
+async function renameOrNothing(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return false;
   }
 }
 
