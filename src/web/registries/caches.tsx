@@ -9,6 +9,7 @@ import { type Column, Table } from '../kit/table.tsx';
 import { useLanguage, useWords } from '../kit/words.tsx';
 import { server } from '../server.ts';
 import { CacheDialog } from './cache-dialog.tsx';
+import { shownPeriod } from './period.ts';
 import { useUpstreams } from './queries.ts';
 import { registriesWords } from './registries-words.ts';
 import { RemoveDialog } from './remove-dialog.tsx';
@@ -73,7 +74,7 @@ function CacheTable({ caches, onOpen }: { caches: readonly CacheInfo[]; onOpen: 
         <span className="break-all">{remotePrefix === '' ? address : `${address}/${remotePrefix}`}</span>
       ),
     },
-    { key: 'fresh', head: words.fresh, cell: ({ freshSeconds }) => words.seconds(freshSeconds) },
+    { key: 'fresh', head: words.fresh, cell: ({ freshSeconds }) => words.period(shownPeriod(freshSeconds)) },
     { key: 'visibility', head: words.mayPull, cell: ({ visibility }) => words.visibilities[visibility] },
     {
       key: 'pulled',

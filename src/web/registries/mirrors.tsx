@@ -13,6 +13,7 @@ import { useWords } from '../kit/words.tsx';
 import { repositoryLink } from '../places.ts';
 import { server } from '../server.ts';
 import { MirrorDialog } from './mirror-dialog.tsx';
+import { shownPeriod } from './period.ts';
 import { registriesChanged, useUpstreams } from './queries.ts';
 import { registriesWords } from './registries-words.ts';
 import { RemoveDialog } from './remove-dialog.tsx';
@@ -115,7 +116,7 @@ function MirrorTable({ mirrors, onOpen }: { mirrors: readonly MirrorInfo[]; onOp
       cell: ({ nextAt, everySeconds }) => (
         <>
           <Ago at={nextAt} />
-          <span className="block text-sm text-muted">{words.every(words.seconds(everySeconds))}</span>
+          <span className="block text-sm text-muted">{words.every(words.period(shownPeriod(everySeconds)))}</span>
         </>
       ),
     },

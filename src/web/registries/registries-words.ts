@@ -1,5 +1,8 @@
 import { defineWords, plural } from '../kit/words.tsx';
+import type { PeriodDraft } from './period.ts';
 
+const SHORT = { seconds: 's', minutes: 'min', hours: 'h', days: 'd' } as const;
+const SHORT_KO = { seconds: '초', minutes: '분', hours: '시간', days: '일' } as const;
 const ko = (count: number) => count.toLocaleString('ko');
 
 export const registriesWords = defineWords(
@@ -65,11 +68,7 @@ export const registriesWords = defineWords(
     endCacheOf: (prefix: string) => `End the cache ${prefix}/`,
     endCacheWhat: 'What was fetched stays, and can be pushed to from then on.',
     fresh: 'A tag is asked for again after',
-    seconds: (seconds: number) => {
-      if (seconds >= 86_400 && seconds % 86_400 === 0) return `${seconds / 86_400} d`;
-      if (seconds >= 3_600 && seconds % 3_600 === 0) return `${seconds / 3_600} h`;
-      return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
-    },
+    period: ({ amount, unit }: PeriodDraft) => `${amount} ${SHORT[unit]}`,
     pulled: 'Repositories so far',
     mirrors: 'Mirrors',
     mirrorsWhat: 'A repository here that follows one there.',
@@ -167,11 +166,7 @@ export const registriesWords = defineWords(
     endCacheOf: (prefix: string) => `${prefix}/ 캐시 끝내기`,
     endCacheWhat: '가져온 것은 남으며, 그때부터 푸시할 수 있습니다.',
     fresh: '태그를 다시 확인하는 주기',
-    seconds: (seconds: number) => {
-      if (seconds >= 86_400 && seconds % 86_400 === 0) return `${seconds / 86_400}일`;
-      if (seconds >= 3_600 && seconds % 3_600 === 0) return `${seconds / 3_600}시간`;
-      return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60}분` : `${seconds}초`;
-    },
+    period: ({ amount, unit }: PeriodDraft) => `${amount}${SHORT_KO[unit]}`,
     pulled: '지금까지 저장소',
     mirrors: '미러',
     mirrorsWhat: '다른 곳의 저장소를 따라가는 이곳의 저장소입니다.',
