@@ -16,6 +16,8 @@ export const EVENT_KINDS = {
   'repository.update': { asked: false },
   'repository.rename': { asked: false },
   'repository.delete': { asked: false },
+  'mirror.failure': { asked: false },
+  'mirror.recovery': { asked: false },
   'release.create': { asked: false },
   'release.revoke': { asked: false },
   'deployment.create': { asked: false },

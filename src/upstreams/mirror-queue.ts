@@ -74,20 +74,21 @@ export async function leaveMirrorsOf({ registry }: MirroringContext, ended: stri
 }
 
 /**
- * Writes down how a run went, and when the next is.
+ * Writes down how a run went, and when the next is. When it went otherwise than the one before, that is told.
  *
  * @param retryAt when the other registry said that it answers again, ms since 1970
  * @returns false when the lease was lost: then nothing is written
  */
 export function finishMirror(
-  { registry, policy }: MirroringContext,
+  { registry, policy, happened }: MirroringContext,
   mirror: TakenMirror,
   run: { startedAt: number; outcome: 'done' | 'failed'; report: MirrorReport; retryAt: number | undefined },
 ): Promise<boolean> {
   return registry.database.transaction(async (tx) => {
     const row = await tx
       .selectFrom('mirrors')
-      .select(['interval_ms', 'failures'])
+      .innerJoin('repositories', 'repositories.id', 'mirrors.repository_id')
+      .select(['interval_ms', 'failures', 'outcome', 'repositories.name'])
       .where('repository_id', '=', mirror.repositoryId)
       .where('lease_holder', '=', mirror.holder)
       .executeTakeFirst();
@@ -111,7 +112,11 @@ export function finishMirror(
         ...(failed ? {} : { succeeded_at: now }),
       })
       .executeTakeFirst();
-    return updated.numUpdatedRows > 0n;
+    if (updated.numUpdatedRows === 0n) return false;
+    if (failed !== (row.outcome === 'failed')) {
+      await happened(tx, { kind: failed ? 'mirror.failure' : 'mirror.recovery', repository: row.name });
+    }
+    return true;
   });
 }
 

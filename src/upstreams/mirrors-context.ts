@@ -1,3 +1,5 @@
+import type { Transaction } from 'kysely';
+import type { Schema } from '../database/schema.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import type { UpstreamsContext } from './context.ts';
 
@@ -35,4 +37,12 @@ export interface MirrorsContext {
 /** And what copying them needs. */
 export interface MirroringContext extends MirrorsContext {
   policy: MirrorPolicy;
+  /** Tells of a mirror in the transaction that writes down how it went. */
+  happened: (tx: Transaction<Schema>, turn: MirrorTurn) => Promise<void>;
+}
+
+/** A run that went otherwise than the one before. Why is for administrators: it names the other registry. */
+export interface MirrorTurn {
+  kind: 'mirror.failure' | 'mirror.recovery';
+  repository: string;
 }

@@ -32,6 +32,7 @@ onEachDatabase('mirrors', (newPlace: () => Promise<DatabasePlace>) => {
   let context: MirroringContext;
   let other: MirroringContext;
   let ahead = 0;
+  const turns: string[] = [];
   /** What the other registry has. */
   const blobs = new Map<string, Uint8Array<ArrayBuffer>>();
   const manifests = new Map<string, string>();
@@ -87,7 +88,13 @@ onEachDatabase('mirrors', (newPlace: () => Promise<DatabasePlace>) => {
     await api.addUser('boss', { administrator: true });
     await api.addUser('alice');
     const now = () => Date.now() + ahead;
-    const shared = { upstreams: { ...api.upstreams, now }, policy: { ...MIRROR_POLICY, jitter: 0 } };
+    const shared: Omit<MirroringContext, 'registry'> = {
+      upstreams: { ...api.upstreams, now },
+      policy: { ...MIRROR_POLICY, jitter: 0 },
+      happened: async (_, { kind, repository }) => {
+        turns.push(`${kind} ${repository}`);
+      },
+    };
     context = { ...shared, registry: { ...api.context, now, process: 'one' } };
     other = { ...shared, registry: { ...api.context, now, process: 'two' } };
     await api.ask('boss', 'POST', '/api/v1/upstreams', { name: 'old', address: `http://127.0.0.1:${registry.port}` });
@@ -100,6 +107,7 @@ onEachDatabase('mirrors', (newPlace: () => Promise<DatabasePlace>) => {
     ahead = 0;
     refuses = undefined;
     asked.length = 0;
+    turns.length = 0;
     tags.clear();
     await api.context.database.transaction(async (tx) => {
       await tx.deleteFrom('mirrors').execute();
@@ -226,6 +234,32 @@ onEachDatabase('mirrors', (newPlace: () => Promise<DatabasePlace>) => {
     publish('1.0', 'after all');
     expect(await copy()).toMatchObject({ outcome: 'done' });
     expect((await getMirror(context, named('mirror/e'))).failures).toBe(0);
+  });
+
+  test('tell once that they began to fail, and once that they work again', async () => {
+    await make('mirror/i');
+    const run = async (failing: boolean) => {
+      ahead += 12 * HOUR;
+      refuses = failing ? new Response('', { status: 500 }) : undefined;
+      expect((await copy()).outcome).toBe(failing ? 'failed' : 'done');
+    };
+    publish('1.0', 'told of');
+    for (const failing of [false, false, true, true]) await run(failing);
+    expect(turns).toEqual(['mirror.failure mirror/i']);
+    // Whoever mends the log-in makes it try anew; it is told all the same that it works.
+    await api.ask('boss', 'PATCH', '/api/v1/upstreams/old', { address: `http://localhost:${registry.port}` });
+    for (const failing of [false, false]) await run(failing);
+    expect(turns).toEqual(['mirror.failure mirror/i', 'mirror.recovery mirror/i']);
+  });
+
+  test('whose lease was lost tell nothing', async () => {
+    await make('mirror/j');
+    const lost = await take();
+    ahead = MIRROR_POLICY.leaseMs + 1_000;
+    await take(other);
+    const failed = { startedAt: 0, outcome: 'failed' as const, report: REPORT, retryAt: undefined };
+    expect(await finishMirror(context, lost, failed)).toBe(false);
+    expect(turns).toEqual([]);
   });
 
   test('say what there is none of, and end at a full quota', async () => {

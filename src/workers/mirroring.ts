@@ -1,9 +1,12 @@
 import type { Logger } from 'pino';
+import { recordEvent } from '../events/recording.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import type { UpstreamsContext } from '../upstreams/context.ts';
 import { leaveMirrorsOf } from '../upstreams/mirror-queue.ts';
 import { Mirroring } from '../upstreams/mirroring.ts';
-import { MIRROR_POLICY } from '../upstreams/mirrors-context.ts';
+import { MIRROR_POLICY, type MirroringContext } from '../upstreams/mirrors-context.ts';
+
+const MIRROR = { name: 'mirror', source: '' };
 
 /** What copies mirrors in a worker. @param ended processes that are known to have ended, whose runs others may take up */
 export async function openMirroring({
@@ -19,7 +22,13 @@ export async function openMirroring({
   ended: string | undefined;
   ran: (outcome: 'done' | 'failed') => void;
 }): Promise<Mirroring> {
-  const context = { registry, upstreams, policy: MIRROR_POLICY };
+  const context: MirroringContext = {
+    registry,
+    upstreams,
+    policy: MIRROR_POLICY,
+    happened: (tx, { kind, repository }) =>
+      recordEvent(tx, registry.now(), MIRROR, { action: kind, subject: repository }),
+  };
   if (ended !== undefined) await leaveMirrorsOf(context, ended);
   return new Mirroring(context, {
     onError: (error) => log.warn({ err: error }, 'mirrors could not be looked after'),

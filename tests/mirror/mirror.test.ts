@@ -60,6 +60,13 @@ test('a mirror with a wrong log-in says so, and copies by itself once the log-in
   await eventually('it is copied', SOON, async () => (await show('mirror/nginx')).lastSuccessAt !== null);
   expect(await here.digestAt('mirror/nginx', '1.0')).toBe(first);
   expect(await here.digestAt('mirror/nginx', '2.0')).toBeUndefined();
+  await eventually('both turns are told', SOON, async () => {
+    const told = await well(['events', '--kind', 'mirror.*', '--output', 'json']);
+    const kinds = told
+      .split('\n')
+      .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { kind: string }).kind]));
+    return kinds.join() === 'mirror.failure,mirror.recovery';
+  });
   const refused = await call(['upstream', 'delete', 'old', '--yes']);
   expect(refused.stderr).toContain('old is used by the mirror mirror/nginx');
 });

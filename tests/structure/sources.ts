@@ -16,7 +16,7 @@ export function readSources(root: string): Sources {
 
 /** Tests beside their files, and what only tests use. Programs never import them. */
 export function isTestCode(path: string): boolean {
-  return /\.test\.tsx?$|(^|\/)(contract|test-databases|testing)\.ts$/.test(path);
+  return /\.test\.tsx?$|(^|\/)((?:[a-z]+-)?contract|test-databases|testing)\.ts$/.test(path);
 }
 
 /** An import as it is written: static, for its side effects, re-exported, type-only or dynamic. */
