@@ -72,9 +72,9 @@ describe.if(canRun)('the storage folder of registry', () => {
       const hex = path.split('/').at(-2) ?? '';
       expect(statSync(join(data, 'blobs/sha256', hex.slice(0, 2), hex)).ino).toBe(statSync(path).ino);
     }
-    // Rows and nothing else: the blobs are more than 2 MB.
+    // Directories and nothing else: the blobs are more than 2 MB.
     expect(result.bytesLinked).toBeGreaterThan(2_000_000);
-    expect(kilobytes(work) - before).toBeLessThan(1_500);
+    expect(kilobytes(work) - before).toBeLessThan(500);
     expect(await digestsAt(server.url, filled.tags)).toEqual(filled.tags);
     const referrers = await (await fetch(`${server.url}/v2/team/app/referrers/${filled.signed}`)).json();
     expect((referrers as { manifests: { digest: string }[] }).manifests.map((entry) => entry.digest)).toEqual([
@@ -224,6 +224,7 @@ function layersOf(root: string): string[] {
 }
 
 /** Used by a folder; what has two names in it counts once. */
+/** Bytes that two names share count once. The database is left out: how long its log grows depends on how busy the machine is. */
 function kilobytes(folder: string): number {
-  return Number(Bun.spawnSync(['du', '-sk', folder]).stdout.toString().split('\t')[0]);
+  return Number(Bun.spawnSync(['du', '-sk', '--exclude=berth.db*', folder]).stdout.toString().split('\t')[0]);
 }
