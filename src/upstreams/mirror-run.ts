@@ -3,7 +3,7 @@ import type { ImportFault, ImportResult } from './import-report.ts';
 import { importImages } from './importer.ts';
 import { MirrorSource } from './mirror-source.ts';
 import type { Mirror, MirrorReport } from './mirrors.ts';
-import type { MirroringContext } from './mirrors-context.ts';
+import { MIRROR_ACTOR, type MirroringContext } from './mirrors-context.ts';
 import { RegistrySource } from './registry-source.ts';
 import { Throttle } from './throttle.ts';
 import type { UpstreamClients } from './upstream-clients.ts';
@@ -58,7 +58,7 @@ async function copy(
   const throttle = bytesPerSecond === null ? undefined : new Throttle(bytesPerSecond);
   const source = new MirrorSource(registry, remote, throttle, signal);
   const result = await importImages(registry, source, {
-    actor: { name: 'mirror', source: source.where },
+    actor: { name: MIRROR_ACTOR, source: source.where },
     jobs: policy.jobs,
     dryRun: false,
     verify: true,

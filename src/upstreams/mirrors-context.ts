@@ -3,6 +3,9 @@ import type { Schema } from '../database/schema.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import type { UpstreamsContext } from './context.ts';
 
+/** Who does what mirrors do, in histories, the audit log and events. */
+export const MIRROR_ACTOR = 'mirror';
+
 /** Durations in ms. */
 export interface MirrorPolicy {
   /** How long a process keeps a mirror without a word. */

@@ -4,9 +4,7 @@ import type { RegistryContext } from '../registry/context.ts';
 import type { UpstreamsContext } from '../upstreams/context.ts';
 import { leaveMirrorsOf } from '../upstreams/mirror-queue.ts';
 import { Mirroring } from '../upstreams/mirroring.ts';
-import { MIRROR_POLICY, type MirroringContext } from '../upstreams/mirrors-context.ts';
-
-const MIRROR = { name: 'mirror', source: '' };
+import { MIRROR_ACTOR, MIRROR_POLICY, type MirroringContext } from '../upstreams/mirrors-context.ts';
 
 /** What copies mirrors in a worker. @param ended processes that are known to have ended, whose runs others may take up */
 export async function openMirroring({
@@ -27,7 +25,7 @@ export async function openMirroring({
     upstreams,
     policy: MIRROR_POLICY,
     happened: (tx, { kind, repository }) =>
-      recordEvent(tx, registry.now(), MIRROR, { action: kind, subject: repository }),
+      recordEvent(tx, registry.now(), { name: MIRROR_ACTOR, source: '' }, { action: kind, subject: repository }),
   };
   if (ended !== undefined) await leaveMirrorsOf(context, ended);
   return new Mirroring(context, {

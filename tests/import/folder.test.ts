@@ -223,8 +223,7 @@ function layersOf(root: string): string[] {
     .map((path) => join(root, 'docker/registry/v2/blobs', path));
 }
 
-/** Used by a folder; what has two names in it counts once. */
-/** Bytes that two names share count once. The database is left out: how long its log grows depends on how busy the machine is. */
+/** Used by a folder; what has two names in it counts once. The database is left out: how long its log grows depends on how busy the machine is. */
 function kilobytes(folder: string): number {
   return Number(Bun.spawnSync(['du', '-sk', '--exclude=berth.db*', folder]).stdout.toString().split('\t')[0]);
 }

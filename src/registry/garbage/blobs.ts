@@ -169,12 +169,16 @@ export async function condemnBlobs(run: GarbageRun): Promise<void> {
   }
 }
 
-/** Removes the bytes of a blob if its row is still `deleting`; returns whether it was. Throws when the lease is lost. */
+/** Removes the bytes of a blob if its row is still `deleting`; returns whether they are gone. Throws when the lease is lost. */
 async function removeBytes(run: GarbageRun, digest: Digest): Promise<boolean> {
   await run.keepLease();
   if ((await stateOf(run, digest)) !== 'deleting') return false;
-  await run.context.store.remove(digest, () => mayGo(run, digest));
-  return true;
+  let gone = true;
+  await run.context.store.remove(digest, async () => {
+    gone = await mayGo(run, digest);
+    return gone;
+  });
+  return gone;
 }
 
 /**
@@ -274,12 +278,7 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
   for await (const { digest, size, modifiedAt } of store.list()) {
     await run.keepLease();
     if (modifiedAt > run.context.now() - policy.graceMs) continue;
-    const row = await database.read
-      .selectFrom('blobs')
-      .select('digest')
-      .where('digest', '=', digest)
-      .executeTakeFirst();
-    if (row !== undefined) continue;
+    if ((await stateOf(run, digest)) !== undefined) continue;
     run.item({ kind: 'orphan', digest, size, why: 'bytes in the store that no row names' });
     if (run.dryRun) {
       blobs++;

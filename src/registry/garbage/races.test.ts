@@ -196,13 +196,19 @@ onEachDatabase('garbage collection beside clients', (newPlace, kind) => {
     await expectWhole(context);
   });
 
-  test('a push of a blob whose bytes are being removed waits, and then stores it anew', async () => {
-    const { context, client, advance } = await open();
-    const digest = await pushBlob(context, 'app', 'alone');
-    advance(LONG);
+  /** A collection that has looked at the only blob for the last time, and waits before it removes the bytes. */
+  const collectUntilRemoval = async () => {
+    const registry = await open();
+    const digest = await pushBlob(registry.context, 'app', 'alone');
+    registry.advance(LONG);
     const moment = gate();
-    const collection = collect(removing(context, moment.pass));
+    const collection = collect(removing(registry.context, moment.pass));
     await moment.arrived;
+    return { ...registry, digest, moment, collection };
+  };
+
+  test('a push of a blob whose bytes are being removed waits, and then stores it anew', async () => {
+    const { context, client, digest, moment, collection } = await collectUntilRemoval();
     expect(await codeOf(statBlob(client, named('app'), digest))).toBe('BLOB_UNKNOWN');
     expect(await mountBlob(client, named('other'), digest, named('app'), ACTOR)).toBe(false);
     let pushed = false;
@@ -221,12 +227,7 @@ onEachDatabase('garbage collection beside clients', (newPlace, kind) => {
   });
 
   test('a collector that stood still between its check and the removal takes no bytes that were pushed since', async () => {
-    const { context, client, advance } = await open();
-    const digest = await pushBlob(context, 'app', 'alone');
-    advance(LONG);
-    const moment = gate();
-    const collection = collect(removing(context, moment.pass));
-    await moment.arrived;
+    const { context, client, advance, digest, moment, collection } = await collectUntilRemoval();
     // Its lease is over; another one takes over and finishes.
     advance(MINUTE);
     expect((await collect(client)).result.blobs).toBe(1);

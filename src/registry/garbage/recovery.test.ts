@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
+import { eventually } from '../../../tests/support/processes.ts';
 import { onEachDatabase } from '../../database/test-databases.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { deleteBlob, statBlob } from '../blobs.ts';
@@ -48,16 +49,16 @@ onEachDatabase('garbage collection after a crash', (newPlace) => {
     await expect(work).rejects.toBeInstanceOf(Crash);
   };
   /** A push that finishes a removal has the lease for that moment. */
-  const collectOnceFree = async (context: RegistryContext) => {
-    for (let tries = 0; ; tries++) {
+  const collectOnceFree = (context: RegistryContext) =>
+    eventually('the lease is free', 10_000, async () => {
       try {
-        return await collect(context);
+        await collect(context);
+        return true;
       } catch (error) {
-        if (!(error instanceof GarbageBusyError) || tries === 200) throw error;
-        await Bun.sleep(20);
+        if (error instanceof GarbageBusyError) return false;
+        throw error;
       }
-    }
-  };
+    });
   const content = 'half done';
   const digest = digestOf(bytesOf(content));
   const stateOf = async ({ database }: RegistryContext, of: Digest = digest) =>
