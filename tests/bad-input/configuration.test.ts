@@ -2,7 +2,8 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { berth, freePort, startBerth } from '../support/berth.ts';
+import { berth, startBerth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-config-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

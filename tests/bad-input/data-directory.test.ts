@@ -3,7 +3,8 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { berth, freePort, startBerth } from '../support/berth.ts';
+import { berth, startBerth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { digestOf, Registry } from '../support/registry.ts';
 import { canMount, readOnlyView } from './disks.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { createServer } from 'node:net';
-import { berth, freePort, startBerth } from '../support/berth.ts';
+import { berth, startBerth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { freshName } from '../support/registry.ts';
 import { serve } from '../support/serve.ts';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { Collector } from '../tracing/collector.ts';
 
 const root = new URL('../..', import.meta.url).pathname;

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { z } from 'zod';
 import { tokenInfo } from '../../src/api/tokens.ts';
-import { freePort } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { ADMINISTRATOR, type Person, serveAccounts } from './person.ts';
 
 const place = serveAccounts();

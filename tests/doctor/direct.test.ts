@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { eventually } from '../support/processes.ts';
 import { findTool, requireTools } from '../support/tools.ts';
 import { checkOf, type DoctorRig, faultsOf, startDoctorRig } from './rig.ts';

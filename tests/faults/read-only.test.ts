@@ -1,7 +1,8 @@
 // A disk that can't be written any more, all of it or a folder.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
-import { berth, freePort } from '../support/berth.ts';
+import { berth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { eventually, isAlive, workersOf } from '../support/processes.ts';
 import { canMount, type Disk, makeReadOnly, smallDisk } from './disks.ts';
 import { expectUnavailable, Place, workFolder } from './place.ts';

@@ -3,7 +3,8 @@ import { Database as BunSqlite } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { copyFileSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { berth, freePort } from '../support/berth.ts';
+import { berth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { expectUnavailable, Place, workFolder } from './place.ts';
 
 const SUFFIXES = ['', '-wal', '-shm'];

@@ -1,8 +1,8 @@
 // The registry that people come from: Debian's docker-registry, with what teams have in one.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../support/berth.ts';
 import { busyboxImage, SIGNATURE_TYPE, twoPlatformImage } from '../support/images.ts';
+import { freePort } from '../support/ports.ts';
 import { describeBytes, digestOf, mediaTypes, type PushedImage, Registry } from '../support/registry.ts';
 import { findTool, run } from '../support/tools.ts';
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { Authority } from '../support/authority.ts';
-import { type BerthOptions, berth, freePort, type RunningBerth, startBerth } from '../support/berth.ts';
+import { type BerthOptions, berth, type RunningBerth, startBerth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { canBrowse, openVisit, PASSWORD, startBrowser, type Visit } from './rig.ts';
 
 const CHIEF = { username: 'chief', password: PASSWORD };

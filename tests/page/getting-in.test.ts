@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { ManagementClient } from '../../src/client/management.ts';
 import { authenticatorCode } from '../../src/http/session/testing.ts';
 import { CLIENT, startProvider, type TestProvider } from '../oidc/provider.ts';
-import { freePort } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { canBrowse, PASSWORD, PageRig, setupSecret, type Visit } from './rig.ts';
 
 /** Types into the fields of a log-in and sends it. */

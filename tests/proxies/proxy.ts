@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../support/berth.ts';
 import { type Daemon, startDaemon } from '../support/engine.ts';
+import { freePort } from '../support/ports.ts';
 import { findTool, run, tryRun } from '../support/tools.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 

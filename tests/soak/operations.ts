@@ -1,6 +1,7 @@
 // What goes on at an instance: a loop each, all at once.
 import { type AgentCallError, AgentClient } from '../../src/client/agent.ts';
-import { berth, freePort } from '../support/berth.ts';
+import { berth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { eventually } from '../support/processes.ts';
 import type { Random } from '../support/random.ts';
 import type { Receiver } from '../webhooks/receiver.ts';

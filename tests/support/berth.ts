@@ -1,8 +1,8 @@
 // Starts the real `berth serve` as a child process for a test, and ends it.
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './ports.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
@@ -35,18 +35,6 @@ export interface RunningBerth {
   stop: () => Promise<number>;
   /** SIGKILL to the supervisor and every worker at once; keeps the data directory. */
   kill: () => Promise<void>;
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Runs `bin/berth ARGS` to its end. */

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './berth.ts';
 import { type CertificateOptions, makeCertificate } from './certificates.ts';
+import { freePort } from './ports.ts';
 import { eventually } from './processes.ts';
 import { findTool } from './tools.ts';
 

@@ -3,7 +3,7 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './berth.ts';
+import { freePort } from './ports.ts';
 import { requireTools, run } from './tools.ts';
 
 /**

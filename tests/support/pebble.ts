@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './berth.ts';
+import { freePort } from './ports.ts';
 import { findTool, requireTools, run } from './tools.ts';
 
 export interface PebbleOptions {

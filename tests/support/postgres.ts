@@ -2,7 +2,7 @@
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './berth.ts';
+import { freePort } from './ports.ts';
 import { findTool, requireTools, run, tryRun } from './tools.ts';
 
 export interface RunningPostgres {

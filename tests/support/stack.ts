@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newToken } from '../../src/api/tokens.ts';
-import { berth, freePort, type RunningBerth, startBerth } from './berth.ts';
+import { berth, type RunningBerth, startBerth } from './berth.ts';
+import { freePort } from './ports.ts';
 import { isAlive } from './processes.ts';
 import { freeAddresses, type ServerEngine } from './server-engine.ts';
 import { type Ran, type RunOptions, run, tryRun } from './tools.ts';

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import type { CertificateInfo } from '../../src/api/certificate.ts';
 import { ADMINISTRATOR, Person } from '../cli/person.ts';
-import { berth, freePort, type RunningBerth, startBerth } from '../support/berth.ts';
+import { berth, type RunningBerth, startBerth } from '../support/berth.ts';
 import { type RunningPebble, requirePebble, startPebble } from '../support/pebble.ts';
+import { freePort } from '../support/ports.ts';
 import { eventually } from '../support/processes.ts';
 
 setDefaultTimeout(90_000);

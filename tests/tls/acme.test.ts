@@ -9,8 +9,8 @@ import { SecretBox } from '../../src/releases/secret-box.ts';
 import { testFolder } from '../../src/storage/contract.ts';
 import type { AcmeOptions } from '../../src/tls/acme/acme-options.ts';
 import { AcmeSource } from '../../src/tls/acme/acme-source.ts';
-import { freePort } from '../support/berth.ts';
 import { type RunningPebble, requirePebble, startPebble } from '../support/pebble.ts';
+import { freePort } from '../support/ports.ts';
 import { eventually } from '../support/processes.ts';
 
 setDefaultTimeout(60_000);

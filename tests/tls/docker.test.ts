@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Authority, type Certified } from '../support/authority.ts';
-import { freePort, type RunningBerth, startBerth } from '../support/berth.ts';
+import { type RunningBerth, startBerth } from '../support/berth.ts';
 import { type Engine, startEngine } from '../support/engine.ts';
 import { busyboxImage } from '../support/images.ts';
+import { freePort } from '../support/ports.ts';
 import { freeAddresses } from '../support/server-engine.ts';
 import { requireTools, run, tryRun } from '../support/tools.ts';
 

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Authority, type Certified } from '../support/authority.ts';
-import { berth, freePort, type RunningBerth, startBerth } from '../support/berth.ts';
+import { berth, type RunningBerth, startBerth } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { type RunningPostgres, requirePostgres, startPostgres } from '../support/postgres.ts';
 import { requireTools } from '../support/tools.ts';
 

@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Reporter, tokenOf } from '../cli/shop.ts';
-import { freePort } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 import { digestOf, mediaTypes } from '../support/registry.ts';
 import {
   ALICE,

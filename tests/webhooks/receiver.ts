@@ -1,6 +1,6 @@
 // A real receiver of webhooks on loopback that can be told to fail, to hang, to drop the connection, and to go away and come back.
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import { freePort } from '../support/berth.ts';
+import { freePort } from '../support/ports.ts';
 
 export interface Received {
   headers: IncomingHttpHeaders;
