@@ -71,8 +71,8 @@ describe('the paths of /v2/', () => {
 
   test('are matched in time in proportion to their length', () => {
     const started = performance.now();
-    for (const word of ['/manifests', '/blobs/uploads', '/a']) match(`/v2${word.repeat(2_000)}/`);
-    expect(performance.now() - started).toBeLessThan(500);
+    for (const word of ['/manifests', '/blobs/uploads', '/a']) match(`/v2${word.repeat(20_000)}/`);
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 
   test('and methods are together one route each', () => {

@@ -122,7 +122,7 @@ describe('a worker that is killed', () => {
     process.kill(victim, 'SIGKILL');
     const begun = performance.now();
     await goOn(client, upload);
-    expect(performance.now() - begun).toBeLessThan(4_000);
+    expect(performance.now() - begun).toBeLessThan(6_000);
     upload.connection.close();
   }, 30_000);
 
@@ -147,13 +147,13 @@ describe('a supervisor that is killed', () => {
     const upload = await halfUpload(client, first.port);
     client.close();
     process.kill(first.pid, 'SIGKILL');
-    await eventually('its workers have ended', 2_000, () => !workers.some(isAlive));
+    await eventually('its workers have ended', 10_000, () => !workers.some(isAlive));
     const second = await startBerth({ data: first.data, port: first.port, args: ['--workers', '3'] });
     try {
       const after = new Client(second.port);
       const begun = performance.now();
       await goOn(after, upload);
-      expect(performance.now() - begun).toBeLessThan(2_000);
+      expect(performance.now() - begun).toBeLessThan(6_000);
       after.close();
     } finally {
       upload.connection.close();
