@@ -15,7 +15,8 @@ export type FromSupervisor =
   | { kind: 'serve'; order: WorkerOrder }
   | { kind: 'stop' }
   | { kind: 'garbage'; totals: GarbageTotals }
-  | { kind: 'garbage-ended'; run: string }
+  /** `run`: when somebody asked for it */
+  | { kind: 'garbage-ended'; run: string | undefined }
   | { kind: 'backup-ended'; run: string; reason: string | undefined }
   | { kind: 'report-metrics'; request: string }
   | { kind: 'all-metrics'; request: number; metrics: WorkerMetrics[] };

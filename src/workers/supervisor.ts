@@ -198,9 +198,9 @@ export class Supervisor {
   async #collectOnSchedule(): Promise<void> {
     const { code, result } = await this.#collectGarbage(['--started-by', 'schedule']);
     if (!this.#stopping) this.#count(code, result);
+    this.#tellOfCollection(undefined);
   }
 
-  /** A worker is told of the end, since a process that was killed has not written it down itself. */
   async #collectOnRequest({ id, dryRun }: GarbageOrder): Promise<void> {
     if (this.#stopping) return;
     try {
@@ -209,8 +209,13 @@ export class Supervisor {
     } catch (error) {
       this.#log.error({ err: error, run: id }, 'garbage collection could not be started');
     }
+    this.#tellOfCollection(id);
+  }
+
+  /** A worker cleans up what a process that was killed could not: it has not even written down its end. */
+  #tellOfCollection(run: string | undefined): void {
     const [worker] = this.#workers.values();
-    worker?.process.send({ kind: 'garbage-ended', run: id });
+    worker?.process.send({ kind: 'garbage-ended', run });
   }
 
   /** As with a collection, a worker is told of the end. */

@@ -10,7 +10,8 @@ import { leaveWebhooksOf } from '../events/queue.ts';
 import { Instruments } from '../http/instruments.ts';
 import { createLog, flushLog } from '../log.ts';
 import type { RegistryContext } from '../registry/context.ts';
-import { loseRun } from '../registry/garbage/runs.ts';
+import { finishRemovals } from '../registry/garbage/blobs.ts';
+import { cleanUpAfterCollector } from '../registry/garbage/runs.ts';
 import { forgetHashes, releaseHoldsOf } from '../registry/upload-holder.ts';
 import { Conductor } from '../releases/conductor.ts';
 import {
@@ -74,7 +75,10 @@ async function serve(order: WorkerOrder): Promise<void> {
     onReceived: (bytes) => instruments?.blobBytes('received', bytes),
   });
   const { registry, close } = opened;
-  if (order.first) await forgetHashes(registry);
+  if (order.first) {
+    await forgetHashes(registry);
+    await finishRemovals(registry);
+  }
   if (order.ended !== undefined) await releaseHoldsOf(registry, order.ended);
   let garbage = order.garbage;
   const backups = backupPlan(settings, process.env);
@@ -209,8 +213,8 @@ async function serve(order: WorkerOrder): Promise<void> {
     if (message.kind === 'stop') void stop();
     else if (message.kind === 'garbage') garbage = message.totals;
     else if (message.kind === 'garbage-ended') {
-      void loseRun(registry, message.run).catch((error: unknown) =>
-        log.warn({ err: error, run: message.run }, 'the end of a garbage collection could not be written down'),
+      void cleanUpAfterCollector(registry, message.run).catch((error: unknown) =>
+        log.warn({ err: error, run: message.run }, 'what a garbage collection left could not be cleaned up'),
       );
     } else if (message.kind === 'backup-ended') {
       void loseBackup(registry, message.run, message.reason).catch((error: unknown) =>

@@ -1,7 +1,7 @@
 // Garbage collections that an administrator begins: each in a process of its own.
 import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type GarbageRunDetails, garbageRun, garbageRunDetails, garbageRunPage } from '../../src/api/administration.ts';
 import { Caller } from '../access/caller.ts';
@@ -45,24 +45,25 @@ async function ended(id: string): Promise<GarbageRunDetails> {
   return run;
 }
 
-/** The processes that collect for this server. */
-function collectors(): number[] {
+/** The processes that collect for a server. */
+function collectorsOf(pid: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => {
+    .filter((other) => {
       try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        const stat = readFileSync(`/proc/${other}/stat`, 'utf8');
         const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
         return (
-          parent === berth.pid &&
-          / gc --output /.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))
+          parent === pid && / gc --output /.test(readFileSync(`/proc/${other}/cmdline`, 'utf8').replaceAll('\0', ' '))
         );
       } catch {
         return false;
       }
     });
 }
+
+const outOfReach = (data: string) => readdirSync(join(data, 'removing'));
 
 test('a dry run says what would go; then it goes, in a process that is none of those that serve', async () => {
   const kept = await registry.pushImage('kept', 'v1');
@@ -90,7 +91,7 @@ test('a dry run says what would go; then it goes, in a process that is none of t
   const seen = new Set<number>();
   let run = await read(id);
   await eventually('the collection has ended', 20_000, async () => {
-    for (const pid of collectors()) seen.add(pid);
+    for (const pid of collectorsOf(berth.pid)) seen.add(pid);
     run = await read(id);
     return run.state !== 'running';
   });
@@ -140,6 +141,45 @@ test('one that is killed in the middle has failed at once, says so, and does not
     asker.close();
     pusher.close();
     await doomed.stop();
+  }
+}, 60_000);
+
+test('what one had out of reach when it was killed is removed at once, without another', async () => {
+  const doomed = await startBerth({
+    args: ['--workers', '1', '--gc-interval', '2s', ...WINDOWS],
+    env: { BERTH_FAILPOINT: 'blob-out-of-reach' },
+  });
+  const pusher = new Registry(doomed.port);
+  try {
+    await pusher.pushBlob('garbage', Buffer.from('out of reach'));
+    await eventually('a collection was killed', 20_000, () => doomed.output().includes('garbage collection failed'));
+    expect(collectorsOf(doomed.pid)).toEqual([]);
+    await eventually('its removal is over', 10_000, () => outOfReach(doomed.data).length === 0);
+  } finally {
+    pusher.close();
+    await doomed.stop();
+  }
+}, 60_000);
+
+test('what one had out of reach, and was pushed again, is back when the server starts', async () => {
+  const first = await startBerth({ args: ['--workers', '1', '--gc-interval', '0s'] });
+  const pusher = new Registry(first.port);
+  const { layer: digest } = await pusher.pushImage('app', 'v1');
+  pusher.close();
+  await first.kill();
+  const hex = digest.slice('sha256:'.length);
+  const stored = join(first.data, 'blobs/sha256', hex.slice(0, 2), hex);
+  renameSync(stored, join(first.data, 'removing', `sha256-${hex}.left`));
+  const second = await startBerth({ data: first.data, args: ['--workers', '2', '--gc-interval', '0s'] });
+  const puller = new Registry(second.port);
+  try {
+    const answer = await puller.get(`/v2/app/blobs/${digest}`);
+    expect([answer.status, digestOf(answer.body)]).toEqual([200, digest]);
+    expect(outOfReach(second.data)).toEqual([]);
+  } finally {
+    puller.close();
+    await second.stop();
+    rmSync(first.data, { recursive: true, force: true });
   }
 }, 60_000);
 

@@ -1,5 +1,6 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/names.ts';
+import type { RegistryContext } from '../context.ts';
 import { dropContent } from '../namespace-content.ts';
 import { blobsAreHeld } from './hold.ts';
 import type { GarbageRun } from './run.ts';
@@ -172,10 +173,10 @@ export async function condemnBlobs(run: GarbageRun): Promise<void> {
 /** Removes the bytes of a blob if its row is still `deleting`; returns whether they are gone. Throws when the lease is lost. */
 async function removeBytes(run: GarbageRun, digest: Digest): Promise<boolean> {
   await run.keepLease();
-  if ((await stateOf(run, digest)) !== 'deleting') return false;
+  if ((await stateOf(run.context, digest)) !== 'deleting') return false;
   let gone = true;
   await run.context.store.remove(digest, async () => {
-    gone = await mayGo(run, digest);
+    gone = await mayGo(run.context, digest);
     return gone;
   });
   return gone;
@@ -185,13 +186,13 @@ async function removeBytes(run: GarbageRun, digest: Digest): Promise<boolean> {
  * Asked once more when the bytes are out of reach: another collector may have taken over while this process stood still, have finished,
  * and the same bytes may have been pushed again since. Bytes that no row names any more are those of a removal that is over.
  */
-async function mayGo(run: GarbageRun, digest: Digest): Promise<boolean> {
-  const state = await stateOf(run, digest);
+async function mayGo(context: RegistryContext, digest: Digest): Promise<boolean> {
+  const state = await stateOf(context, digest);
   return state === undefined || state === 'deleting';
 }
 
-async function stateOf(run: GarbageRun, digest: Digest) {
-  const row = await run.context.database.read
+async function stateOf(context: RegistryContext, digest: Digest) {
+  const row = await context.database.read
     .selectFrom('blobs')
     .select('state')
     .where('digest', '=', digest)
@@ -199,9 +200,9 @@ async function stateOf(run: GarbageRun, digest: Digest) {
   return row?.state;
 }
 
-/** What collectors that died had out of reach. */
-export async function finishRemovals(run: GarbageRun): Promise<void> {
-  await run.context.store.finishRemovals((digest) => mayGo(run, digest));
+/** Ends what collectors that died had out of reach. Needs no lease: whoever else asks about the same bytes gets the same answer. */
+export async function finishRemovals(context: RegistryContext): Promise<void> {
+  await context.store.finishRemovals((digest) => mayGo(context, digest));
 }
 
 /** Removes the bytes of every `deleting` blob, then its row; also those that a crashed collection left. `only` one of them when given. */
@@ -278,7 +279,7 @@ export async function removeOrphans(run: GarbageRun): Promise<{ blobs: number; b
   for await (const { digest, size, modifiedAt } of store.list()) {
     await run.keepLease();
     if (modifiedAt > run.context.now() - policy.graceMs) continue;
-    if ((await stateOf(run, digest)) !== undefined) continue;
+    if ((await stateOf(run.context, digest)) !== undefined) continue;
     run.item({ kind: 'orphan', digest, size, why: 'bytes in the store that no row names' });
     if (run.dryRun) {
       blobs++;

@@ -74,7 +74,7 @@ export async function collectGarbage(context: RegistryContext, options: GarbageO
   try {
     if (!run.dryRun) {
       add(result, await removeCondemned(run));
-      await finishRemovals(run);
+      await finishRemovals(context);
       await finishDeletions(context, run.breathe);
     }
     result.uploads = await expireUploads(run);

@@ -4,6 +4,7 @@ import { passGate } from '../../database/leases.ts';
 import type { Schema } from '../../database/schema.ts';
 import { OciError } from '../../oci/errors.ts';
 import type { Actor, RegistryContext } from '../context.ts';
+import { finishRemovals } from './blobs.ts';
 import { collectGarbage, type GarbageOptions, type GarbageResult } from './collect.ts';
 import { GarbageBusyError } from './lease.ts';
 import type { GarbageItem } from './run.ts';
@@ -124,6 +125,12 @@ export async function loseRun(context: RegistryContext, id: string): Promise<voi
       .where('state', '=', 'running')
       .execute(),
   );
+}
+
+/** Does what a collector that was killed could not: ends its removals, and its run when somebody had asked for it. */
+export async function cleanUpAfterCollector(context: RegistryContext, run: string | undefined): Promise<void> {
+  if (run !== undefined) await loseRun(context, run);
+  await finishRemovals(context);
 }
 
 /** Newest first. @param page.before the id of the last one of the page before */
