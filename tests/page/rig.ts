@@ -1,11 +1,12 @@
 // A person at a browser: Chromium on the real server. Each test file starts one server and one browser.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Result } from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { ManagementClient } from '../../src/client/management.ts';
 import { type BerthOptions, type RunningBerth, startBerth } from '../support/berth.ts';
-import { findTool, requireTools } from '../support/tools.ts';
+import { requireTools } from '../support/tools.ts';
 import { Pusher } from './pusher.ts';
 
 /** Whether the suite can run here: `describe.skipIf(!canBrowse)`. */
@@ -158,7 +159,7 @@ export class PageRig {
 
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: findTool('chromium-headless-shell') ?? 'chromium-headless-shell',
+    executablePath: join(import.meta.dir, '../support/steady-chromium'),
     // Tests run as root, where Chromium's own sandbox can not.
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--host-resolver-rules=MAP *.test 127.0.0.1'],
   });

@@ -3,7 +3,6 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
-import { findTool } from '../support/tools.ts';
 import type { Machine } from './machine.ts';
 
 /** Opens a window on a machine for as long as `visit` takes. */
@@ -11,10 +10,7 @@ export async function browse(machine: Machine, visit: (page: Page) => Promise<vo
   const folder = mkdtempSync(join(tmpdir(), 'berth-tutorial-browser-'));
   const program = join(folder, 'chromium');
   const enter = machine.enter.filter((word) => word !== '--mount').join(' ');
-  writeFileSync(
-    program,
-    `#!/bin/sh\nexec ${enter} ${findTool('chromium-headless-shell') ?? 'chromium-headless-shell'} "$@"\n`,
-  );
+  writeFileSync(program, `#!/bin/sh\nexec ${enter} ${join(import.meta.dir, '../support/steady-chromium')} "$@"\n`);
   chmodSync(program, 0o755);
   const browser = await chromium.launch({
     executablePath: program,
