@@ -105,6 +105,37 @@ describe.skipIf(!canBrowse)('the page', () => {
     await visit.close();
   });
 
+  test.each([
+    ['en', 'The page has not loaded yet. If it stays like this, load it again.'],
+    ['ko', '페이지를 아직 불러오지 못했습니다. 계속 이 상태라면 다시 불러오세요.'],
+  ] as const)('says so when its script was lost on the way (%s)', async (language, words) => {
+    const visit = await rig.visit({ language, phone: language === 'ko' });
+    await visit.context.route(/\.js$/, (route) => route.abort('connectionreset'));
+    await visit.page.goto(`${rig.url}/repositories`);
+    const said = visit.page.locator('#root span');
+    expect([await said.count(), await said.filter({ visible: true }).count()]).toEqual([2, 0]);
+    await visit.page.getByText(words).waitFor();
+    expect(await said.filter({ visible: true }).allTextContents()).toEqual([words]);
+    expect(await visit.audit()).toEqual([]);
+    await visit.context.unroute(/\.js$/);
+    await visit.open('/repositories');
+    expect(await said.filter({ hasText: words }).count()).toBe(0);
+    await visit.close();
+  });
+
+  test('of which a part was lost on the way says so, and is loaded again with a click', async () => {
+    const visit = await rig.visit();
+    await visit.open('/repositories');
+    await visit.context.route(/pages-\w+\.js$/, (route) => route.abort('connectionreset'));
+    await visit.page.getByRole('link', { name: 'Getting started' }).first().click();
+    const again = visit.page.getByRole('button', { name: 'Load the page anew' });
+    await again.waitFor();
+    await visit.context.unroute(/pages-\w+\.js$/);
+    await again.click();
+    await visit.page.getByRole('heading', { name: 'Getting started' }).waitFor();
+    await visit.close();
+  });
+
   test('of one person shows nothing to the next one in the same browser', async () => {
     const visit = await rig.visit({ as: alice });
     await visit.open('/repositories');

@@ -26,7 +26,7 @@ export const frameWords = defineWords(
     notFoundWhat: 'Check it for a typing error, or start from the list of repositories.',
     crashed: 'This page failed',
     crashedWhat:
-      'It is a fault of Berth, or a newer version of it was installed meanwhile. Nothing was lost on the server.',
+      'It is a fault of Berth, a newer version of it was installed meanwhile, or the connection broke. Nothing was lost on the server.',
     reload: 'Load the page anew',
   },
   {
@@ -53,7 +53,7 @@ export const frameWords = defineWords(
     notFound: '이 주소에는 아무것도 없습니다',
     notFoundWhat: '주소를 확인하거나 저장소 목록에서 시작하세요.',
     crashed: '페이지에 오류가 발생했습니다',
-    crashedWhat: 'Berth의 오류이거나 새 버전이 설치되었을 수 있습니다. 서버의 데이터는 그대로입니다.',
+    crashedWhat: 'Berth의 오류이거나, 새 버전이 설치되었거나, 연결이 끊겼을 수 있습니다. 서버의 데이터는 그대로입니다.',
     reload: '페이지 새로 고침',
   },
 );
