@@ -131,7 +131,7 @@ onEachDatabase('migrating', (newPlace, kind) => {
       ['0', '1', '1', '1'].map((n) => (n === '1' ? String(SCHEMA_VERSION) : n)),
     );
     expect(await schemaVersion(place.open())).toBe(SCHEMA_VERSION);
-  }, 30_000);
+  }, 60_000);
 
   test('by four connections of one process at once is done once', async () => {
     const place = await newPlace();

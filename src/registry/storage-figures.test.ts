@@ -116,7 +116,7 @@ onEachDatabase('the figures of the storage', (newPlace, kind) => {
     await pushBlob(context, 'app', 'first');
     expect((await reader.read()).blobBytes).toBe(5);
     await pushBlob(context, 'app', 'second!');
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 15_000;
     while ((await reader.read()).blobBytes !== 12) {
       if (Date.now() > deadline) throw new Error(`still the old sums on ${kind}`);
       await Bun.sleep(20);

@@ -20,7 +20,7 @@ onEachDatabase('one writer of an upload at a time', (newPlace) => {
   /** An append whose client stopped sending: it holds the upload until it is asked to yield. */
   const hang = async (id: string, text: string) => {
     const request = codeOf(appendUpload(registry.context, app, id, { body: bodyOf([bytesOf(text)], 'hang') }));
-    const deadline = Date.now() + 4_000;
+    const deadline = Date.now() + 15_000;
     while ((await uploadStatus(registry.context, app, id)).size < text.length) {
       if (Date.now() > deadline) throw new Error('the bytes did not arrive');
       await Bun.sleep(5);

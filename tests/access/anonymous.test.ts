@@ -18,7 +18,7 @@ describe.each(['pull', 'push'] as const)('--anonymous %s', (mode) => {
   afterAll(async () => {
     caller?.close();
     await caller?.berth.stop();
-  }, 30_000);
+  }, 60_000);
 
   test('without accounts is open at /v2/, and asks nobody to log in', async () => {
     await caller.expect(200, 'GET', '/v2/');

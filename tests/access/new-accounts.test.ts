@@ -136,7 +136,7 @@ describe('a registry that is not set up', () => {
   afterAll(async () => {
     caller?.close();
     await berth?.stop();
-  }, 30_000);
+  }, 60_000);
 
   const user = { username: 'mallory', password: PASSWORD };
 

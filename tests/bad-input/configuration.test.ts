@@ -49,7 +49,7 @@ describe('a setting that cannot be used is refused by name', () => {
       const said = await refused(['--config', path]);
       expect(said).toContain(path);
       expect(said).toContain(key);
-    }, 20_000);
+    }, 60_000);
   }
 
   test('an unknown flag, an unknown command, an unknown key', async () => {
@@ -83,7 +83,7 @@ test('a flag wins over a variable, a variable over the file', async () => {
   } finally {
     await running.stop();
   }
-}, 30_000);
+}, 60_000);
 
 describe('a DIGEST or a tag on the command line that is none is refused', () => {
   for (const args of [

@@ -75,13 +75,13 @@ describe('a data directory that is none', () => {
     writeFileSync(path, 'x');
     expect(await serveRefused(path)).toContain(path);
     expect(readFileSync(path, 'utf8')).toBe('x');
-  }, 20_000);
+  }, 60_000);
 
   test('a path below a file is refused by name', async () => {
     const path = join(directory(), 'file');
     writeFileSync(path, 'x');
     expect(await serveRefused(join(path, 'data'))).toContain(path);
-  }, 20_000);
+  }, 60_000);
 
   test('a database that is no database is refused and left as it was', async () => {
     const data = directory();
@@ -90,7 +90,7 @@ describe('a data directory that is none', () => {
     const before = digestOf(readFileSync(path));
     expect(await serveRefused(data)).toMatch(/berth\.db|database/);
     expect(digestOf(readFileSync(path))).toBe(before);
-  }, 20_000);
+  }, 60_000);
 
   test('one that is not there is made by serve, and refused by name by the commands that look at data', async () => {
     const data = join(directory(), 'a', 'b');
@@ -101,7 +101,7 @@ describe('a data directory that is none', () => {
     }
     const running = await startBerth({ data });
     await running.stop();
-  }, 30_000);
+  }, 60_000);
 });
 
 describe.if(canMount('a data directory that is read-only'))('a data directory that is read-only', () => {
@@ -127,5 +127,5 @@ describe.if(canMount('a data directory that is read-only'))('a data directory th
     } finally {
       await view.unmount();
     }
-  }, 30_000);
+  }, 60_000);
 });

@@ -30,14 +30,14 @@ describe('a second serve', () => {
     expect(said).toContain(String(served.berth.port));
     expect(said).toMatch(/taken|in use/);
     await stillServes();
-  }, 20_000);
+  }, 60_000);
 
   test('on the same data directory is refused, names the directory and who has it, and the first goes on', async () => {
     const said = await refused(['--port', String(await freePort()), '--data', served.berth.data]);
     expect(said).toContain(served.berth.data);
     expect(said).toContain(String(served.berth.pid));
     await stillServes();
-  }, 20_000);
+  }, 60_000);
 
   test('on the same data directory by another path is refused too', async () => {
     const said = await refused([
@@ -48,7 +48,7 @@ describe('a second serve', () => {
     ]);
     expect(said).toMatch(/in use/);
     await stillServes();
-  }, 20_000);
+  }, 60_000);
 });
 
 describe('a port', () => {
@@ -62,7 +62,7 @@ describe('a port', () => {
     } finally {
       other.close();
     }
-  }, 20_000);
+  }, 60_000);
 
   test('at an address that this machine does not have is refused, and the address is named', async () => {
     const args = [
@@ -77,7 +77,7 @@ describe('a port', () => {
     const second = await berth(args);
     expect(second.code).toBe(1);
     expect(second.stderr + second.stdout).toContain('192.0.2.77');
-  }, 20_000);
+  }, 60_000);
 });
 
 test('after the first was killed, the next starts on its port and data with nothing lost', async () => {

@@ -115,7 +115,7 @@ describe('waiting', () => {
     const { child, said } = await waitingFor('deploy test web=1.0 --wait', 8);
     child.kill('SIGINT');
     expect(await child.exited).toBe(130);
-    await eventually('it says so', 5_000, () => said().includes('v8 of alice/shop test goes on'));
+    await eventually('it says so', 20_000, () => said().includes('v8 of alice/shop test goes on'));
     await on('test').run(8);
     expect(await alice.run('status test')).toMatch(/deployment: +v8, release 1, success, stable/);
   });
@@ -154,7 +154,7 @@ describe('what was deployed', () => {
     const { child, said } = await waitingFor('deploy test --release 1 --wait', 11);
     expect(await alice.run('cancel test v11')).toContain('v11 of alice/shop test: cancelled');
     expect(await child.exited).toBe(1);
-    await eventually('it says by whom', 5_000, () => said().includes('cancelled by alice'));
+    await eventually('it says by whom', 20_000, () => said().includes('cancelled by alice'));
     expect(await alice.refused(1, 'cancel test v11')).toContain('cancelled');
   });
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   caller?.close();
   await Promise.all([berth?.stop(), stern?.stop()]);
-}, 30_000);
+}, 60_000);
 
 const check = async (at: RunningBerth, headers: Record<string, string>) => {
   const answer = await fetch(`${at.url}/api/v1/address-check`, { headers });

@@ -87,7 +87,7 @@ test(
           if (died) count.atStep[step] = (count.atStep[step] ?? 0) + 1;
         }
         if (!all && !died) {
-          await eventually('a worker that can be killed', 10_000, () => workersOf(server.pid).length > 0);
+          await eventually('a worker that can be killed', 30_000, () => workersOf(server.pid).length > 0);
           process.kill(random.pick(workersOf(server.pid)), 'SIGKILL');
         }
         if (all) await server.kill();

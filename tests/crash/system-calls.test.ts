@@ -27,7 +27,7 @@ describe.skipIf(!requireTools('durability', ['strace', 'root']))('before a 201 g
     berth = await startBerth({ args: ['--workers', '1'] });
     await started(berth);
     client = new Client(berth.port);
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     client.close();
     await berth.stop();
@@ -41,7 +41,7 @@ describe.skipIf(!requireTools('durability', ['strace', 'root']))('before a 201 g
     const [worker = 0] = workersOf(berth.pid);
     const command = ['strace', '-f', '-y', '-s', '80', '-e', `trace=${TRACED}`, '-o', output, '-p', String(worker)];
     const strace = Bun.spawn(command, { stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(said) });
-    await eventually('strace is attached', 10_000, () => /attached/.test(readFileSync(said, 'utf8')));
+    await eventually('strace is attached', 30_000, () => /attached/.test(readFileSync(said, 'utf8')));
     try {
       await work();
     } finally {

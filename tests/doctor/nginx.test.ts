@@ -62,7 +62,7 @@ describe.skipIf(!requireTools('doctor: nginx', ['nginx', 'openssl']))('berth doc
   afterAll(async () => {
     await nginx?.stop();
     await rig?.stop();
-  }, 30_000);
+  }, 60_000);
 
   const examine = (name: keyof typeof SITES, ...more: string[]): Promise<Report> =>
     rig.examine([nginx.url[name], '--ca', nginx.certificate, ...more]);

@@ -24,7 +24,7 @@ describe.skipIf(!canBrowse)('backups', () => {
     await browser?.close();
     await server?.stop();
     rmSync(work, { recursive: true, force: true });
-  }, 30_000);
+  }, 60_000);
 
   async function visitServer(flags: string[], look: { phone?: boolean; dark?: boolean } = {}): Promise<Visit> {
     await server?.stop();

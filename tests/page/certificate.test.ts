@@ -27,7 +27,7 @@ describe.skipIf(!canBrowse)('the certificate', () => {
     await browser?.close();
     await server?.stop();
     rmSync(data, { recursive: true, force: true });
-  }, 30_000);
+  }, 60_000);
 
   /** A window of the administrator at the server, started anew with these flags. */
   async function visitServer(options: BerthOptions, look: { phone?: boolean; dark?: boolean } = {}): Promise<Visit> {

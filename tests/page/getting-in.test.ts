@@ -242,7 +242,7 @@ describe.skipIf(!canBrowse)('log-in at a provider', () => {
   afterAll(async () => {
     await rig?.stop();
     provider?.stop();
-  }, 30_000);
+  }, 60_000);
 
   /** On the provider's own pages. */
   async function agree({ page }: Visit, login: string): Promise<void> {

@@ -111,7 +111,7 @@ describe.skipIf(!canBrowse)('getting started', () => {
           location: [HOST, SCHEME, CLIENT],
         },
       });
-    }, 30_000);
+    }, 60_000);
     afterAll(() => nginx?.stop(), 30_000);
 
     const visitAt = async (url: string, as?: Person) => {

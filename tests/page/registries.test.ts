@@ -32,7 +32,7 @@ describe.skipIf(!canBrowse)('other registries', () => {
   afterAll(async () => {
     await rig?.stop();
     await other?.stop();
-  }, 30_000);
+  }, 60_000);
 
   test('are named with a log-in, tried, changed and deleted', async () => {
     const { api } = rig.chief;

@@ -18,7 +18,7 @@ describe.skipIf(!canBrowse)('webhooks', () => {
   afterAll(async () => {
     await rig?.stop();
     await receiver?.down();
-  }, 30_000);
+  }, 60_000);
 
   test('one of a repository is made, tried, changed, given another secret, disabled and deleted', async () => {
     const visit = await rig.visit({ as: alice });

@@ -112,7 +112,7 @@ export async function startBerth(options: BerthOptions = {}): Promise<RunningBer
       await exited;
     },
   };
-  const deadline = Date.now() + (options.readyWithin ?? 20_000);
+  const deadline = Date.now() + (options.readyWithin ?? 40_000);
   while (Date.now() < deadline) {
     if (ended) break;
     try {

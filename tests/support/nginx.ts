@@ -81,7 +81,7 @@ export async function startNginx<Name extends string>(
   };
   const [anyone] = Object.values<string>(url);
   try {
-    await eventually('nginx answers', 10_000, async () => {
+    await eventually('nginx answers', 30_000, async () => {
       if (child.exitCode !== null) throw new Error(`nginx ended: ${await Bun.file(join(root, 'stderr')).text()}`);
       const answer = await fetch(anyone ?? '', { tls: { rejectUnauthorized: false } }).catch(() => undefined);
       return answer?.ok ?? false;

@@ -15,11 +15,11 @@ export function serve(options: BerthOptions = {}, observe: Observer = noServerEr
   beforeAll(async () => {
     const berth = await startBerth(options);
     running = { berth, registry: new Registry(berth.port, observe) };
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     running?.registry.close();
     await running?.berth.stop();
-  }, 30_000);
+  }, 60_000);
   const started = () => {
     if (running === undefined) throw new Error('the server has not started');
     return running;

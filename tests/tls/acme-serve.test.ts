@@ -97,7 +97,7 @@ describe.skipIf(!here)('berth serve with an ACME authority', () => {
     const first = (await shown(running.port, root)).serial;
     await eventually('another certificate', 60_000, async () => (await shown(running.port, root)).serial !== first);
     // Connections are spread over the workers.
-    await eventually('the same on every worker', 10_000, async () => {
+    await eventually('the same on every worker', 30_000, async () => {
       const all = await Promise.all(Array.from({ length: 20 }, () => shown(running.port, root)));
       return new Set(all.map(({ serial }) => serial)).size === 1;
     });

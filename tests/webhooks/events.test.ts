@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await place?.stop();
   rmSync(env?.BERTH_CONFIG_HOME ?? '', { recursive: true, force: true });
-}, 30_000);
+}, 60_000);
 
 async function run(line: string, stdin?: string): Promise<string> {
   const { code, stdout, stderr } = await berth(line.split(' '), stdin === undefined ? { env } : { env, stdin });

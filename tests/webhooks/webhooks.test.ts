@@ -16,7 +16,7 @@ afterAll(() => place?.stop(), 30_000);
 afterEach(async () => {
   for (const { id } of await place.client.webhooks.list({ namespace: 'alice' })) await place.client.webhooks.delete(id);
   await Promise.all(receivers.splice(0).map((receiver) => receiver.down()));
-}, 30_000);
+}, 60_000);
 
 async function receive(webhook: { events?: string[]; shape?: 'berth' | 'distribution' | 'docker-hub' } = {}) {
   const receiver = await Receiver.start();

@@ -28,7 +28,7 @@ afterAll(async () => {
   caller?.close();
   registry?.close();
   await berth?.stop();
-}, 30_000);
+}, 60_000);
 
 const begin = async (dryRun: boolean) =>
   garbageRun.parse((await caller.expect(202, 'POST', COLLECTIONS, { as, json: { dryRun } })).json());
@@ -100,7 +100,7 @@ test('a dry run says what would go; then it goes, in a process that is none of t
   expect(workersOf(berth.pid)).toEqual(workers);
   expect((await registry.get(`/v2/garbage/blobs/${digest}`)).status).toBe(404);
   expect(digestOf((await registry.get('/v2/kept/manifests/v1')).body)).toBe(kept.digest);
-  await eventually('the metrics have it', 5_000, async () =>
+  await eventually('the metrics have it', 20_000, async () =>
     /^berth_gc_runs 1$/m.test((await registry.get('/metrics')).text()),
   );
 }, 60_000);
@@ -122,7 +122,7 @@ test('one that is killed in the middle has failed at once, says so, and does not
     expect([second.status, second.json()]).toMatchObject([409, { code: 'REFUSED' }]);
     const look = async (id: string) =>
       garbageRunDetails.parse((await asker.expect(200, 'GET', `${COLLECTIONS}/${id}`, { as: chief })).json());
-    await eventually('it has failed', 10_000, async () => (await look(first.id)).state !== 'running');
+    await eventually('it has failed', 30_000, async () => (await look(first.id)).state !== 'running');
     expect(await look(first.id)).toMatchObject({
       state: 'failed',
       error: 'the process ended before it was done',
@@ -134,7 +134,7 @@ test('one that is killed in the middle has failed at once, says so, and does not
     database.run("update leases set until = 0 where name = 'gc'");
     database.close();
     const third = garbageRun.parse((await ask()).json());
-    await eventually('another one is done', 10_000, async () => (await look(third.id)).state !== 'running');
+    await eventually('another one is done', 30_000, async () => (await look(third.id)).state !== 'running');
     expect(await look(third.id)).toMatchObject({ state: 'done', result: { blobs: 1, bytes: 6 } });
     expect((await pusher.get(`/v2/garbage/blobs/${digest}`)).status).toBe(404);
   } finally {
@@ -154,7 +154,7 @@ test('what one had out of reach when it was killed is removed at once, without a
     await pusher.pushBlob('garbage', Buffer.from('out of reach'));
     await eventually('a collection was killed', 20_000, () => doomed.output().includes('garbage collection failed'));
     expect(collectorsOf(doomed.pid)).toEqual([]);
-    await eventually('its removal is over', 10_000, () => outOfReach(doomed.data).length === 0);
+    await eventually('its removal is over', 15_000, () => outOfReach(doomed.data).length === 0);
   } finally {
     pusher.close();
     await doomed.stop();

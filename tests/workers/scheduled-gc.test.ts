@@ -28,7 +28,7 @@ test('removes by itself what nothing names, and leaves what a tag names', async 
     expect((await registry.get(`/v2/a/blobs/${digest}`)).status).toBe(404);
   }
   await eventually('the upload has expired', 20_000, async () => (await client.request('GET', upload)).status === 404);
-  await eventually('a log line', 5_000, () => berth.output().includes('garbage collected'));
+  await eventually('a log line', 20_000, () => berth.output().includes('garbage collected'));
   // Asked with GET, which prolongs nothing.
   const body = await client.request('GET', '/v2/a/manifests/kept');
   expect(digestOf(body.body)).toBe(kept.digest);

@@ -48,7 +48,7 @@ class SlowDownload {
   }
 
   begun(): Promise<void> {
-    return eventually('the download has begun', 5_000, () => this.received > 0);
+    return eventually('the download has begun', 20_000, () => this.received > 0);
   }
 
   readOn(): void {
@@ -85,7 +85,7 @@ describe('SIGTERM', () => {
     await Bun.sleep(200);
 
     process.kill(berth.pid, 'SIGTERM');
-    await eventually('new connections are refused', 10_000, () => refuses(berth.port));
+    await eventually('new connections are refused', 30_000, () => refuses(berth.port));
     await Bun.sleep(500);
     expect(download.closed).toBe(false);
     upload.send(content.subarray(100_000));
@@ -118,7 +118,7 @@ describe('SIGTERM', () => {
     expect(berth.output().includes('cut off at the shutdown timeout')).toBe(true);
     download.close();
     await berth.stop();
-  }, 30_000);
+  }, 60_000);
 
   test('does not wait for connections that are kept alive and idle', async () => {
     const berth = await start('--shutdown-timeout', '20s');
@@ -130,7 +130,7 @@ describe('SIGTERM', () => {
     expect(performance.now() - begun).toBeLessThan(15_000);
     client.close();
     await berth.stop();
-  }, 30_000);
+  }, 60_000);
 
   test('exits 0 also when it comes as soon as the first worker answers', async () => {
     for (let i = 0; i < 3; i++) {

@@ -35,12 +35,12 @@ describe.skipIf(!requireTools('slow commit', ['strace', 'root']))('an upload tha
       stderr: Bun.file(said),
     });
     try {
-      await eventually('strace is attached to both', 10_000, () => {
+      await eventually('strace is attached to both', 30_000, () => {
         return readFileSync(said, 'utf8').split('attached').length > workers.length;
       });
       const begun = performance.now();
       const put = client.requestOnNew('PUT', `${path}?digest=${digest}`);
-      await eventually('the file is being synced', 5_000, () => holderOf(id, workers) !== undefined);
+      await eventually('the file is being synced', 20_000, () => holderOf(id, workers) !== undefined);
       await Bun.sleep(500);
       const late = await client.requestOnNew('PATCH', path, { body: content });
       expect([503, 404]).toContain(late.status);

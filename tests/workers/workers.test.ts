@@ -51,7 +51,7 @@ describe('three workers', () => {
       expect(digestOf(read.body)).toBe(digest);
     }
     expect(workers.size).toBe(3);
-  }, 30_000);
+  }, 60_000);
 
   test('never answer with what a tag named before the push that was just answered', async () => {
     const repository = freshName('workers');
@@ -110,8 +110,8 @@ describe('a worker that is killed', () => {
     const after = workersOf(berth.pid);
     expect(after).toHaveLength(3);
     expect(after).not.toContain(victim);
-    await eventually('a log line', 5_000, () => berth.output().includes('a worker ended; starting another'));
-  }, 20_000);
+    await eventually('a log line', 20_000, () => berth.output().includes('a worker ended; starting another'));
+  }, 60_000);
 
   test('leaves its upload to the next request at once', async () => {
     const { berth } = served;
@@ -124,7 +124,7 @@ describe('a worker that is killed', () => {
     await goOn(client, upload);
     expect(performance.now() - begun).toBeLessThan(6_000);
     upload.connection.close();
-  }, 30_000);
+  }, 60_000);
 
   test('that is one of two leaves no moment without an answer to who asks again', async () => {
     const { berth } = served;
@@ -134,7 +134,7 @@ describe('a worker that is killed', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => persist(client, 'GET', '/v2/', 5_000)));
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
     await allWorkers(berth);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('a supervisor that is killed', () => {
@@ -147,7 +147,7 @@ describe('a supervisor that is killed', () => {
     const upload = await halfUpload(client, first.port);
     client.close();
     process.kill(first.pid, 'SIGKILL');
-    await eventually('its workers have ended', 10_000, () => !workers.some(isAlive));
+    await eventually('its workers have ended', 30_000, () => !workers.some(isAlive));
     const second = await startBerth({ data: first.data, port: first.port, args: ['--workers', '3'] });
     try {
       const after = new Client(second.port);
@@ -160,7 +160,7 @@ describe('a supervisor that is killed', () => {
       await second.stop();
       await first.stop();
     }
-  }, 30_000);
+  }, 60_000);
 });
 
 interface HalfUpload {
@@ -182,7 +182,7 @@ async function halfUpload(client: Client, port: number): Promise<HalfUpload> {
   const connection = await Connection.open(port);
   connection.send(`PATCH ${path} HTTP/1.1\r\nHost: berth\r\nContent-Length: ${content.length}\r\n\r\n`);
   connection.send(content.subarray(0, arrived));
-  await eventually('half of the chunk has arrived', 5_000, async () => {
+  await eventually('half of the chunk has arrived', 20_000, async () => {
     const status = await client.request('GET', path);
     return status.headers.get('range') === `0-${arrived - 1}`;
   });
@@ -203,7 +203,7 @@ async function goOn(client: Client, upload: HalfUpload): Promise<void> {
 }
 
 function allWorkers(berth: RunningBerth): Promise<void> {
-  return eventually('three workers', 10_000, () => workersOf(berth.pid).length === 3);
+  return eventually('three workers', 30_000, () => workersOf(berth.pid).length === 3);
 }
 
 async function pushManifestBlobs(client: Client, repository: string) {

@@ -50,7 +50,7 @@ onEachDatabase('garbage collection after a crash', (newPlace) => {
   };
   /** A push that finishes a removal has the lease for that moment. */
   const collectOnceFree = (context: RegistryContext) =>
-    eventually('the lease is free', 10_000, async () => {
+    eventually('the lease is free', 30_000, async () => {
       try {
         await collect(context);
         return true;
