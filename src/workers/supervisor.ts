@@ -197,7 +197,8 @@ export class Supervisor {
 
   async #collectOnSchedule(): Promise<void> {
     const { code, result } = await this.#collectGarbage(['--started-by', 'schedule']);
-    if (!this.#stopping) this.#count(code, result);
+    if (this.#stopping) return;
+    this.#count(code, result);
     this.#tellOfCollection(undefined);
   }
 
