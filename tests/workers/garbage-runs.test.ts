@@ -153,7 +153,6 @@ test('what one had out of reach when it was killed is removed at once, without a
   try {
     await pusher.pushBlob('garbage', Buffer.from('out of reach'));
     await eventually('a collection was killed', 20_000, () => doomed.output().includes('garbage collection failed'));
-    expect(collectorsOf(doomed.pid)).toEqual([]);
     await eventually('its removal is over', 15_000, () => outOfReach(doomed.data).length === 0);
   } finally {
     pusher.close();
