@@ -6,8 +6,8 @@ import { finishRemoval } from './garbage/collect.ts';
 
 const WAIT_FOR_REMOVAL_MS = 30_000;
 const WAIT_MS = 20;
-/** How often it is tried to finish a removal whose collector has died: twice a second. */
-const TRIES_A_REMOVAL = 25;
+/** How often it is tried to finish a removal whose collector has died: ten times a second. Pushes that do so take turns. */
+const TRIES_A_REMOVAL = 5;
 
 /**
  * Says that bytes of `digest` are about to be put into the store, so that garbage collection keeps off until they are

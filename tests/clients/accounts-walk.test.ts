@@ -93,9 +93,12 @@ for (const { name, tools, start } of CLIENTS) {
 
       await login(bob, bob.password);
       expect(await pull('alice/app')).toMatch(HIDDEN);
-      // The same words as for a name that there is not.
-      const wordsFor = async (name: string) =>
-        (await pull(name)).replaceAll(name, 'NAME').replaceAll(/time="[^"]*"/g, '');
+      // The same words as for a name that there is not. What goes to standard output may be a progress, told when it takes long.
+      const wordsFor = async (name: string) => {
+        const { stderr } = await client.pull(at(name));
+        expect(`failed: ${stderr}`).toMatch(HIDDEN);
+        return stderr.replaceAll(name, 'NAME').replaceAll(/time="[^"]*"/g, '');
+      };
       expect(await wordsFor('alice/none')).toBe(await wordsFor('alice/app'));
       expect(await pushMore('alice/app')).toMatch(REFUSED);
 
