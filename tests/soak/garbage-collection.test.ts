@@ -53,9 +53,19 @@ async function soak(database: string | undefined): Promise<void> {
     const connections = Array.from({ length: CLIENTS }, () => new Client(server.port));
     const clients = connections.map((client, i) => new SoakClient(client, random.fork(), world, i));
     let stopped = false;
-    const over = Bun.sleep(SECONDS * 1_000).then(() => {
+    const enough = () =>
+      world.counts.pushes > SECONDS * 2 &&
+      world.counts.mounts > SECONDS / 2 &&
+      world.counts.pulls > SECONDS &&
+      collected.runs > SECONDS / 20 &&
+      collected.manifests > SECONDS / 2 &&
+      collected.blobs > SECONDS / 2;
+    const over = (async () => {
+      await Bun.sleep(SECONDS * 1_000);
+      // A busy machine takes longer for it.
+      for (let waited = 0; waited < SECONDS * 3 && !enough(); waited++) await Bun.sleep(1_000);
       stopped = true;
-    });
+    })();
     const collecting = async () => {
       while (!stopped) await collect();
     };
@@ -69,13 +79,7 @@ async function soak(database: string | undefined): Promise<void> {
     console.error(`soak: ${JSON.stringify({ ...world.counts, left: left.length, collected, verified })}`);
     expect(left.length).toBeGreaterThan(CLIENTS);
     expect(verified.manifests).toBeGreaterThanOrEqual(left.length);
-    expect(world.counts.pushes).toBeGreaterThan(SECONDS * 2);
-    expect(world.counts.mounts).toBeGreaterThan(SECONDS / 2);
-    expect(world.counts.pulls).toBeGreaterThan(SECONDS);
-    // Several, however busy the machine is.
-    expect(collected.runs).toBeGreaterThan(SECONDS / 20);
-    expect(collected.manifests).toBeGreaterThan(SECONDS / 2);
-    expect(collected.blobs).toBeGreaterThan(SECONDS / 2);
+    expect(enough()).toBe(true);
 
     for (const client of clients) await client.deleteAll();
     await Bun.sleep(GRACE_MS + CLOCK_SKEW_MS + 1_000);
@@ -93,7 +97,7 @@ async function soak(database: string | undefined): Promise<void> {
   }
 }
 
-const LIMIT_MS = SECONDS * 3_000 + 120_000;
+const LIMIT_MS = SECONDS * 6_000 + 120_000;
 
 describe('no push that was answered 201 loses a byte while garbage is collected beside it', () => {
   test('on SQLite', () => soak(undefined), LIMIT_MS);

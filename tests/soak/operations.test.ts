@@ -71,7 +71,7 @@ test(
         },
       };
       await operations.run(MS, Object.values(beside));
-      await eventually('two workers serve', 20_000, () => workersOf(supervisor).length === 2);
+      await eventually('two workers serve', 60_000, () => workersOf(supervisor).length === 2);
 
       const figures = { worker: thirds(samples.worker), supervisor: thirds(samples.supervisor) };
       const { counts } = operations;
