@@ -1,7 +1,7 @@
 // Starts and ends the servers that are compared: Berth, Debian's docker-registry, nginx.
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../tests/support/ports.ts';
 import type { Bench } from './bench.ts';
 import { endTree } from './processes.ts';
 
@@ -167,18 +167,4 @@ async function firstAnswer(child: Bun.Subprocess, url: string, started: number):
     await Bun.sleep(2);
   }
   throw new Error(`no 200 from ${url}: ${last}, exit code ${child.exitCode}`);
-}
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no free port')),
-      );
-    });
-  });
 }

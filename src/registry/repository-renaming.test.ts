@@ -220,12 +220,14 @@ onEachDatabase('a renamed repository', (newPlace, kind) => {
     });
 
     test('has every manifest whose push was answered, and no other repository has any', async () => {
+      // On PostgreSQL a push may pass a rename that waits: it takes hundreds of them, seldom more.
+      const MOST_PUSHES = 10_000;
       const { from, to, image } = await prepare();
       const pushers = ['x', 'y'].map((process) => registry.anotherProcess(`${process}${number}`));
       const answered: Digest[] = [];
       const underWay = Promise.withResolvers<void>();
       const push = async (pusher: RegistryContext, seed: string) => {
-        for (let i = 0; ; i++) {
+        for (let i = 0; i < MOST_PUSHES; i++) {
           await nextTurn();
           const document = imageOf({ config: image.config, annotations: { seed, i: String(i) } });
           const outcome = await pushManifest(pusher, from, document, `${seed}-${i}`).catch((error: unknown) => error);
@@ -233,6 +235,7 @@ onEachDatabase('a renamed repository', (newPlace, kind) => {
           if (outcome instanceof Error) throw outcome;
           if (answered.push(outcome as Digest) === 6) underWay.resolve();
         }
+        throw new Error(`none of ${MOST_PUSHES} pushes was refused: the repository was not renamed beside them`);
       };
       const pushes = pushers.map((pusher, i) => push(pusher, `p${i}`));
       const pushed = Promise.all(pushes);
